@@ -1,0 +1,112 @@
+"""Network interfaces as values: who they are, what they look like, and what the inventory says of them.
+
+A name is only a label: it changes with a rename, a move or a driver restart. ``Identity`` is what does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+AttributeValue = str | int | bool
+MAIN_TABLE = 254
+SCOPE_UNIVERSE = 0
+SCOPE_LINK = 253
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Identity:
+    """What stays the same of an interface while its name does not; checked before each step that moves it.
+
+    ``ifindex`` is unique in a namespace for the life of the interface and kept over a move when it is free there;
+    ``pci_address`` (``0000:3b:00.1``) and ``permanent_address`` (IFLA_PERM_ADDRESS) are None where there is none.
+    ``link_kind`` is the rtnetlink kind (``veth``, ``macvlan``) and empty for hardware.
+    """
+
+    ifindex: int
+    link_kind: str = ""
+    pci_address: str | None = None
+    permanent_address: str | None = None
+
+    def same_device(self, other: Identity) -> bool:
+        """Whether both are one device, the index apart (a move may change it when it is taken in the target)."""
+        return (self.link_kind, self.pci_address, self.permanent_address) == (
+            other.link_kind,
+            other.pci_address,
+            other.permanent_address,
+        )
+
+    def __str__(self) -> str:
+        place = self.pci_address or self.permanent_address or self.link_kind or "device"
+        return f"#{self.ifindex} {place}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Address:
+    """An IP address of an interface. ``prefix`` keeps the host bits (``10.0.0.5/24``); scope as in rtnetlink."""
+
+    prefix: str
+    scope: int = SCOPE_UNIVERSE
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Route:
+    """A unicast route through one interface; ``destination`` is a CIDR, ``0.0.0.0/0`` or ``::/0`` the default route."""
+
+    destination: str
+    gateway: str | None = None
+    source: str | None = None
+    scope: int = SCOPE_UNIVERSE
+    table: int = MAIN_TABLE
+    metric: int = 0
+    protocol: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Link:
+    """One interface as the kernel shows it in one namespace. ``up`` is the administrative state (IFF_UP)."""
+
+    identity: Identity
+    name: str
+    mac: str
+    mtu: int
+    up: bool
+    min_mtu: int = 0
+    max_mtu: int = 0
+    master: int | None = None
+    loopback: bool = False
+    operstate: str = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LinkFacts:
+    """All that has to be put back when the interface returns: the link, its addresses and its routes."""
+
+    link: Link
+    addresses: tuple[Address, ...] = ()
+    routes: tuple[Route, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Device:
+    """A device of the inventory: its name in the ResourceSlice, its identity, and its attributes.
+
+    Attribute names are qualified (``dra.net/ifName``, ``resource.kubernetes.io/pcieRoot``).
+    """
+
+    name: str
+    identity: Identity
+    interface: str
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Inventory:
+    """What the host has to offer, sorted by device name; ``generation`` rises with each change that one watcher saw."""
+
+    generation: int
+    devices: tuple[Device, ...] = ()
+
+    def device(self, name: str) -> Device | None:
+        """The device of that name, if the host has it now."""
+        return next((device for device in self.devices if device.name == name), None)

@@ -1,0 +1,54 @@
+"""What the two frontends tell each other: whether the runtime is connected, and how attaches went.
+
+The NRI frontend serves ``RuntimeLink``: the DRA frontend asks it before it offers itself to the kubelet and inside each
+Prepare. The DRA frontend serves ``Outcomes``: the NRI frontend sends each attach's outcome until it is acknowledged, and
+the DRA frontend writes it down (its outbox) before it acknowledges, so that a claim's status is never lost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from ports.dataplane import Call
+from ports.plan import ClaimRef, PodRef
+from ports.results import AttachedDevice
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RuntimeState:
+    """The NRI connection as it is now. ``connected`` means: registered and synchronized."""
+
+    connected: bool
+    runtime: str = ""
+    version: str = ""
+    request_timeout: float = 0.0
+    detail: str = ""
+
+
+class RuntimeLink(Protocol):
+    """Served by the NRI frontend."""
+
+    def state(self, call: Call) -> RuntimeState:
+        """The connection now."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """How the attach of one claim of one pod went; ``error`` is empty and ``devices`` are all there when it succeeded."""
+
+    claim: ClaimRef
+    pod: PodRef
+    devices: tuple[AttachedDevice, ...]
+    error: str = ""
+    at_ns: int = 0
+    traceparent: str = ""
+
+
+class Outcomes(Protocol):
+    """Served by the DRA frontend."""
+
+    def report(self, outcome: Outcome, call: Call) -> None:
+        """Take the outcome over: durably noted when this returns."""
+        ...

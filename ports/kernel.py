@@ -1,0 +1,97 @@
+"""What the worker asks of the host's kernel: network namespaces and the links in them.
+
+One implementation speaks rtnetlink, one keeps a model in memory for tests; a contract suite runs on both. All methods
+raise ``ports.errors.Failure``: NOT_FOUND for a link that is not in this namespace, CONFLICT for a name that is taken,
+REFUSED for a namespace that must not be entered, DEADLINE for a kernel that does not answer, KERNEL with the kernel's
+own words for the rest.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ports.devices import Address, Link, LinkFacts, Route
+
+
+class Namespace(Protocol):
+    """An open network namespace. Holding it open keeps the namespace alive, so it must be closed."""
+
+    @property
+    def cookie(self) -> str:
+        """Tells namespaces apart for the life of this boot (``device:inode`` of the nsfs file)."""
+        ...
+
+    def link(self, ifindex: int) -> Link:
+        """The link of that index. One request, never a dump."""
+        ...
+
+    def find(self, name: str) -> Link | None:
+        """The link of that name or alternative name. One request, never a dump."""
+        ...
+
+    def links(self) -> tuple[Link, ...]:
+        """All links: a dump, repeated if the kernel flags it as interrupted. Not for the attach path."""
+        ...
+
+    def facts(self, ifindex: int) -> LinkFacts:
+        """The link with its addresses and routes (link-local and kernel-made ones left out: they come by themselves)."""
+        ...
+
+    def addresses(self, ifindex: int) -> tuple[Address, ...]:
+        """The addresses of one link, link-local ones left out."""
+        ...
+
+    def move(self, ifindex: int, target: Namespace, name: str) -> Link:
+        """Move the link into ``target`` under ``name``; the link as it is there (its index may have changed).
+
+        A name that is taken in the target leaves the link where it was.
+        """
+        ...
+
+    def rename(self, ifindex: int, name: str) -> None:
+        """Give the link another name (it must be down)."""
+        ...
+
+    def set_mtu(self, ifindex: int, mtu: int) -> None:
+        """Set the MTU in bytes."""
+        ...
+
+    def set_mac(self, ifindex: int, mac: str) -> None:
+        """Set the hardware address."""
+        ...
+
+    def set_up(self, ifindex: int, up: bool) -> None:
+        """Set the administrative state."""
+        ...
+
+    def add_address(self, ifindex: int, address: Address) -> None:
+        """Add an address; one that is there already is a success. IPv6 duplicate detection is skipped."""
+        ...
+
+    def add_route(self, ifindex: int, route: Route) -> None:
+        """Add a route through the link; one that is there already is a success."""
+        ...
+
+    def close(self) -> None:
+        """Give the namespace up. Repeatable."""
+        ...
+
+
+class Kernel(Protocol):
+    """The host's namespaces."""
+
+    @property
+    def host(self) -> Namespace:
+        """The namespace this process was started in; open as long as the process lives."""
+        ...
+
+    def open(self, path: str) -> Namespace:
+        """Open the namespace at ``path``; never creates one.
+
+        NOT_FOUND: no such file. REFUSED: not a network namespace, or the host's own.
+        """
+        ...
+
+    def uplinks(self) -> frozenset[int]:
+        """Indexes of the host's links that carry a default route, with their masters, slaves and lower links."""
+        ...

@@ -1,0 +1,178 @@
+"""The flags that several commands share: one name, one environment twin, one meaning everywhere.
+
+An unknown flag or a bad value ends with exit status 2 and one line on standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+DEFAULT_DRIVER = "dra.net"
+DEFAULT_FILTER = '!("dra.net/type" in attributes) || attributes["dra.net/type"].StringValue != "veth"'
+LEVELS = ("debug", "info", "warning", "error")
+FORMATS = ("auto", "json", "text")
+DRIVER_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+MAX_SOCKET_PATH = 107  # sizeof(sun_path) - 1, linux/un.h
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Option:
+    """One flag. ``env`` is its environment twin; the flag wins over the environment, the environment over the default."""
+
+    flag: str
+    env: str
+    default: str
+    help: str
+    check: Callable[[str], str] = str
+
+    @property
+    def field(self) -> str:
+        """The attribute under which the value is found."""
+        return self.flag.removeprefix("--").replace("-", "_")
+
+
+def _one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        if value not in choices:
+            raise argparse.ArgumentTypeError(f"{value!r} is none of {', '.join(choices)}")
+        return value
+
+    return check
+
+
+def _path(value: str) -> str:
+    if not value.startswith("/"):
+        raise argparse.ArgumentTypeError(f"{value!r} is no absolute path")
+    return value.rstrip("/") or "/"
+
+
+def _optional_path(value: str) -> str:
+    return _path(value) if value else ""
+
+
+def _runtime_dir(value: str) -> str:
+    path = _path(value)
+    longest = MAX_SOCKET_PATH - len("/prepare/dataplane.sock")
+    if len(path.encode()) > longest:
+        raise argparse.ArgumentTypeError(f"{value!r} is too long for Unix sockets below it (at most {longest} bytes)")
+    return path
+
+
+def _driver(value: str) -> str:
+    if len(value) > 63 or not DRIVER_NAME.fullmatch(value):
+        raise argparse.ArgumentTypeError(f"{value!r} is no lower-case DNS subdomain of at most 63 characters")
+    return value
+
+
+def _bind(value: str) -> str:
+    host, colon, port = value.rpartition(":")
+    if value and not (colon and port.isdigit() and int(port) < 65536):
+        raise argparse.ArgumentTypeError(f"{value!r} is no address:port, such as 127.0.0.1:9177 (empty: serve none)")
+    return f"{host}:{port}" if value else ""
+
+
+KUBECONFIG = Option(
+    flag="--kubeconfig",
+    env="KUBECONFIG",
+    default="",
+    help="how to reach the API server (empty: the pod's service account)",
+)
+NODE_NAME = Option(
+    flag="--node-name", env="NODE_NAME", default="", help="name of this node (empty: the host name, in lower case)"
+)
+DRIVER = Option(
+    flag="--driver-name",
+    env="KND_DRIVER_NAME",
+    default=DEFAULT_DRIVER,
+    check=_driver,
+    help="DRA driver name, as in DeviceClasses and claims",
+)
+KUBELET_ROOT = Option(
+    flag="--kubelet-root",
+    env="KND_KUBELET_ROOT",
+    default="/var/lib/kubelet",
+    check=_path,
+    help="the kubelet's root directory",
+)
+NRI_SOCKET = Option(
+    flag="--nri-socket",
+    env="KND_NRI_SOCKET",
+    default="/var/run/nri/nri.sock",
+    check=_path,
+    help="the container runtime's NRI socket",
+)
+RUNTIME_DIR = Option(
+    flag="--runtime-dir",
+    env="KND_RUNTIME_DIR",
+    default="/run/knd",
+    check=_runtime_dir,
+    help="sockets and ledger of this node; a tmpfs",
+)
+SYSFS_ROOT = Option(
+    flag="--sysfs-root", env="KND_SYSFS_ROOT", default="/sys", check=_path, help="where sysfs is mounted"
+)
+CDI_ROOT = Option(
+    flag="--cdi-root",
+    env="KND_CDI_ROOT",
+    default="/var/run/cdi",
+    check=_optional_path,
+    help="the runtime's directory of dynamic CDI specs (empty: no CDI gate, the NRI gate alone)",
+)
+FILTER = Option(
+    flag="--filter",
+    env="KND_FILTER",
+    default=DEFAULT_FILTER,
+    help="CEL expression over `attributes`: which devices are published (empty: all)",
+)
+BIND_ADDRESS = Option(
+    flag="--bind-address",
+    env="KND_BIND_ADDRESS",
+    default="127.0.0.1:9177",
+    check=_bind,
+    help="address:port of /healthz, /readyz and /metrics (empty: none)",
+)
+LOG_LEVEL = Option(
+    flag="--log-level", env="KND_LOG_LEVEL", default="info", check=_one_of(LEVELS), help="one of " + ", ".join(LEVELS)
+)
+LOG_FORMAT = Option(
+    flag="--log-format",
+    env="KND_LOG_FORMAT",
+    default="auto",
+    check=_one_of(FORMATS),
+    help="json (one object a line), text, or auto: text on a terminal",
+)
+
+COMMON = (RUNTIME_DIR, LOG_LEVEL, LOG_FORMAT)
+DRA = (KUBECONFIG, NODE_NAME, DRIVER, KUBELET_ROOT, FILTER, CDI_ROOT, BIND_ADDRESS, *COMMON)
+NRI = (DRIVER, NRI_SOCKET, *COMMON)
+WATCH = (DRIVER, SYSFS_ROOT, *COMMON)
+DATAPLANE = (DRIVER, CDI_ROOT, SYSFS_ROOT, *COMMON)
+ALL = tuple(dict.fromkeys((*DRA, *NRI, *WATCH, *DATAPLANE)))
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def parser(prog: str, description: str, options: Iterable[Option], env: Mapping[str, str]) -> argparse.ArgumentParser:
+    """A parser for these options. Values from the environment are checked like flags; errors are one line, status 2."""
+    made = _Parser(prog=prog, description=description, allow_abbrev=False)
+    for option in options:
+        made.add_argument(
+            option.flag,
+            type=option.check,
+            default=env.get(option.env, option.default),
+            metavar="VALUE",
+            help=f"{option.help} [env {option.env}; default {option.default or 'empty'}]".replace("%", "%%"),
+        )
+    return made
+
+
+def arguments(options: Iterable[Option], values: Any) -> list[str]:
+    """The values as command-line arguments again, for starting another process with the same settings."""
+    return [f"{option.flag}={getattr(values, option.field)}" for option in options]

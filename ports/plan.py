@@ -1,0 +1,131 @@
+"""A plan: what will be done to the host for one claim of one pod, as an ordered list of typed steps.
+
+Plans are computed by a pure function in an unprivileged process, checked again and carried out by the dataplane. Every
+step knows its undo: the steps hold what was there before, so that undoing all of them in reverse puts the host back,
+whether attach failed in the middle or the pod has ended. Undoing a step that was never done does no harm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ports.devices import Address, LinkFacts, Route
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClaimRef:
+    """One ResourceClaim; the UID tells it from an earlier claim of the same name."""
+
+    namespace: str
+    name: str
+    uid: str
+
+    def __str__(self) -> str:
+        return f"claim {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PodRef:
+    """One pod; the UID is what the container runtime tells us too."""
+
+    namespace: str
+    name: str
+    uid: str
+
+    def __str__(self) -> str:
+        return f"pod {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Release:
+    """Take the interface out of the host's service. Undo: give the host back its name, MTU, MAC, state, addresses, routes."""
+
+    kind: Literal["release"] = "release"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Move:
+    """Move the interface into the pod under a temporary unique name. Undo: move it back under that same name."""
+
+    temporary_name: str
+    kind: Literal["move"] = "move"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rename:
+    """Give the interface its name in the pod. Undo: none needed, Move takes it back under the temporary name."""
+
+    name: str
+    kind: Literal["rename"] = "rename"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SetMtu:
+    """Set the MTU in bytes. Undo: the one before."""
+
+    mtu: int
+    before: int
+    kind: Literal["set-mtu"] = "set-mtu"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SetMac:
+    """Set the hardware address. Undo: the one before."""
+
+    mac: str
+    before: str
+    kind: Literal["set-mac"] = "set-mac"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AddAddress:
+    """Add one address in the pod. Undo: none needed, a move between namespaces drops it."""
+
+    address: Address
+    kind: Literal["add-address"] = "add-address"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SetUp:
+    """Set the interface up in the pod. Undo: set it down."""
+
+    kind: Literal["set-up"] = "set-up"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AddRoute:
+    """Add one route in the pod. Undo: none needed, a move between namespaces drops it."""
+
+    route: Route
+    kind: Literal["add-route"] = "add-route"
+
+
+Step = Release | Move | Rename | SetMtu | SetMac | AddAddress | SetUp | AddRoute
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DevicePlan:
+    """What will be done to one device. ``before`` is the host's state that the plan was made from and returns to."""
+
+    request: str
+    pool: str
+    device: str
+    before: LinkFacts
+    steps: tuple[Step, ...]
+    share_id: str | None = None
+
+    @property
+    def pod_name(self) -> str:
+        """The name the interface ends up with in the pod."""
+        return next((step.name for step in self.steps if isinstance(step, Rename)), self.before.link.name)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """Everything for one claim of one pod, devices in the order of the claim's requests: all of them or none."""
+
+    claim: ClaimRef
+    pod: PodRef
+    devices: tuple[DevicePlan, ...]
+    traceparent: str = ""
