@@ -12,7 +12,7 @@ import types
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
-from functools import lru_cache
+from functools import cache
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ def parse(kind: type[T], data: Any, path: str = "$") -> T:
     return cast(T, decoder(data, path))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _decoder(kind: Any) -> Decoder:
     origin = get_origin(kind)
     if origin in (Union, types.UnionType):
