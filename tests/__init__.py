@@ -1,0 +1,1 @@
+"""Tests of knd; one package an area."""

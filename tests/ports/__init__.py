@@ -1,0 +1,1 @@
+"""The language of the system: values, their plain forms and their checks."""
