@@ -1,1 +1,1 @@
-"""Stand-ins that speak the real protocols, for showing the driver without a cluster and for testing it."""
+"""Stand-ins for what knd talks to, small but speaking the real protocols over real sockets: for the demo and the tests."""

@@ -1,0 +1,1 @@
+"""Protobuf messages of ttrpc and NRI, generated from the .proto files beside (see README)."""

@@ -1,0 +1,56 @@
+"""NRI's messages as the values of ``ports.inbound``, and back."""
+
+from __future__ import annotations
+
+from adapters.nri.pb import nri_pb2 as nri
+from ports.inbound import Adjustment, Container, DeviceNode, PodSandbox
+from ports.plan import PodRef
+
+STARTED = frozenset({nri.CONTAINER_RUNNING, nri.CONTAINER_PAUSED})
+
+
+def pod_sandbox(pod: nri.PodSandbox) -> PodSandbox:
+    """A sandbox. A host-network pod has no namespace of type network; older runtimes leave the list out at the end."""
+    paths = (space.path for space in pod.linux.namespaces if space.type == "network" and space.path)
+    return PodSandbox(
+        id=pod.id,
+        pod=PodRef(namespace=pod.namespace, name=pod.name, uid=pod.uid),
+        netns=next(paths, None),
+        pid=pod.pid,
+    )
+
+
+def listed_sandbox(pod: nri.PodSandbox, runtime: str) -> PodSandbox:
+    """A sandbox of the runtime's full list, which has those that ended too.
+
+    containerd still tells the path of a namespace that is gone; that there is no process tells them apart (recorded).
+    CRI-O runs live sandboxes without a process of their own, so there the path is kept, for others to look at.
+    """
+    sandbox = pod_sandbox(pod)
+    if runtime != "containerd" or sandbox.pid:
+        return sandbox
+    return PodSandbox(id=sandbox.id, pod=sandbox.pod, netns=None)
+
+
+def container(message: nri.Container) -> Container:
+    """A container."""
+    return Container(
+        id=message.id,
+        sandbox_id=message.pod_sandbox_id,
+        name=message.name,
+        running=message.state in STARTED,
+        env=tuple(message.env),
+    )
+
+
+def adjusted(adjustment: Adjustment) -> nri.CreateContainerResponse:
+    """The answer to CreateContainer; an empty one when there is nothing to add."""
+    if not adjustment.devices:
+        return nri.CreateContainerResponse()
+    devices = [_device(device) for device in adjustment.devices]
+    linux = nri.LinuxContainerAdjustment(devices=devices)
+    return nri.CreateContainerResponse(adjust=nri.ContainerAdjustment(linux=linux))
+
+
+def _device(device: DeviceNode) -> nri.LinuxDevice:
+    return nri.LinuxDevice(path=device.path, type=device.type, major=device.major, minor=device.minor)
