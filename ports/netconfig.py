@@ -44,10 +44,10 @@ class RouteConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NetworkConfig:
-    """Everything a claim can say about one device."""
+    """Everything a claim can say about one device. ``routes`` given, even empty, replaces those of an earlier layer."""
 
     interface: InterfaceConfig = InterfaceConfig()
-    routes: tuple[RouteConfig, ...] = ()
+    routes: tuple[RouteConfig, ...] | None = None
 
 
 class InvalidConfig(ValueError):
@@ -64,7 +64,7 @@ def decode(parameters: Mapping[str, Any] | None) -> NetworkConfig:
         config = parse(NetworkConfig, dict(parameters or {}), "parameters")
     except Malformed as error:
         raise InvalidConfig((str(error),)) from error
-    mistakes = (*_interface_mistakes(config.interface), *_route_mistakes(config.routes))
+    mistakes = (*_interface_mistakes(config.interface), *_route_mistakes(config.routes or ()))
     if mistakes:
         raise InvalidConfig(mistakes)
     return config
