@@ -38,7 +38,8 @@ class PodRecord:
     """All that is known of one pod: the plans of its claims, how far they are carried out, and where.
 
     ``netns`` and ``netns_cookie`` name the namespace of ``sandbox``; all three are None unless the phase is one of
-    attaching, attached, detaching. ``reason`` says why the last attach failed, for whoever asks next.
+    attaching, attached, detaching. ``reason`` says why the last attach failed, for whoever asks next. ``indexes`` holds
+    each attached device's index in the pod, in the order of ``devices``: it finds what the pod renamed.
     """
 
     pod: PodRef
@@ -48,6 +49,7 @@ class PodRecord:
     netns: str | None = None
     netns_cookie: str | None = None
     devices: tuple[AttachedDevice, ...] = ()
+    indexes: tuple[int, ...] = ()
     reason: str = ""
 
 

@@ -7,10 +7,13 @@ whether attach failed in the middle or the pod has ended. Undoing a step that wa
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 from ports.devices import Address, LinkFacts, Route
+
+TEMPORARY_NAME = re.compile(r"knd[0-9a-z]{1,12}")  # IFNAMSIZ - 1 bytes at most; marks a device as ours wherever it is
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,0 +1,68 @@
+"""What may be done to this host, whoever asks: plans come from an unprivileged process that may have been taken over.
+
+Everything that could harm the node is refused here: its uplinks, its loopback, ports of a bridge or bond, devices of
+another claim, a plan that was made from a state the host is no longer in, and steps in any other shape than the one
+that planning makes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from dataplane.locate import is_hardware, temporary_name
+from ports.devices import Identity, LinkFacts
+from ports.errors import Code, Failure
+from ports.ledger import PodRecord
+from ports.plan import DevicePlan, Plan
+
+PLAN_AGAIN = "read the device again and make a new plan"
+
+
+def check_movable(plan: DevicePlan, now: LinkFacts, uplinks: frozenset[int]) -> None:
+    """REFUSED for a link that must stay; CONFLICT when the host is not as the plan believes."""
+    link, subject = now.link, f"device {plan.device}"
+    if link.loopback or link.name == "lo":
+        raise Failure(Code.REFUSED, subject, "is the loopback")
+    if link.identity.ifindex in uplinks:
+        raise Failure(Code.REFUSED, subject, f"the node itself depends on interface {link.name}")
+    if link.master is not None:
+        raise Failure(Code.REFUSED, subject, f"interface {link.name} is a port of interface #{link.master}")
+    differences = tuple(_differences(plan.before, now))
+    if differences:
+        raise Failure(Code.CONFLICT, subject, f"changed since it was read: {', '.join(differences)}", PLAN_AGAIN)
+
+
+def _differences(before: LinkFacts, now: LinkFacts) -> Iterator[str]:
+    if replace(before.link, operstate="") != replace(now.link, operstate=""):  # the carrier comes and goes by itself
+        yield "link"
+    if set(before.addresses) != set(now.addresses):
+        yield "addresses"
+    if set(before.routes) != set(now.routes):
+        yield "routes"
+
+
+def check_free(plan: Plan, records: Iterable[PodRecord]) -> None:
+    """CONFLICT when another claim has one of the devices or names, or another pod has the claim."""
+    for record in records:
+        for other in record.plans:
+            if other.claim.uid != plan.claim.uid:
+                _check_apart(plan, other)
+            elif record.pod.uid != plan.pod.uid:
+                raise Failure(Code.CONFLICT, str(plan.claim), f"is prepared for {record.pod} already")
+
+
+def _check_apart(plan: Plan, other: Plan) -> None:
+    for mine in plan.devices:
+        for theirs in other.devices:
+            if _is_same(mine.before.link.identity, theirs.before.link.identity):
+                raise Failure(Code.CONFLICT, f"device {mine.device}", f"is held by {other.claim}")
+            if temporary_name(mine) == temporary_name(theirs):
+                raise Failure(Code.CONFLICT, f"device {mine.device}", f"its temporary name is used by {other.claim}")
+            if plan.pod.uid == other.pod.uid and mine.pod_name == theirs.pod_name:
+                detail = f"{other.claim} of the same pod names an interface {mine.pod_name} too"
+                raise Failure(Code.CONFLICT, f"device {mine.device}", detail, "give one of them another name")
+
+
+def _is_same(one: Identity, other: Identity) -> bool:
+    return one.same_device(other) and (is_hardware(one) or one.ifindex == other.ifindex)
