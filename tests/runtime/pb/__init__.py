@@ -1,0 +1,1 @@
+"""Generated from ``cri.proto``: ``make protos`` makes it anew."""
