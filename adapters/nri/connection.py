@@ -16,26 +16,40 @@ from collections.abc import Callable, Mapping
 
 from adapters.nri import frames, mux, rpc
 from adapters.nri.frames import Frame, FrameReader, Oversize
-from adapters.nri.status import Closed, Refusal, Status, one_line
+from adapters.nri.status import Closed, Refusal, Silence, Status, one_line
 
 log = logging.getLogger("knd.nri")
 
 Method = Callable[[rpc.Call], bytes]
 Methods = Mapping[tuple[str, str], Method]
+Admit = Callable[[mux.Piece, int], bool]
 
 RECEIVE = 1 << 18
 SEND_LIMIT = 2.0  # seconds a peer may leave its socket unread before it is given up
 
 
 class Connection:
-    """Serves ``methods`` on one channel and makes calls on the other, until either end closes."""
+    """Serves ``methods`` on one channel and makes calls on the other, until either end closes.
 
-    def __init__(self, sock: socket.socket, *, serves: int, calls: int, methods: Methods, label: str) -> None:
+    ``admit`` may turn a multiplexer frame away; it is told how many bytes its channel's message still misses.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        *,
+        serves: int,
+        calls: int,
+        methods: Methods,
+        label: str,
+        admit: Admit = lambda _piece, _missing: True,
+    ) -> None:
         self._sock = sock
         self._serves = serves
         self._calls = calls
         self._methods = methods
         self._label = label
+        self._admit = admit
         self._lock = threading.Lock()
         self._readers = {serves: FrameReader(), calls: FrameReader()}
         self._incoming = rpc.Incoming()
@@ -78,7 +92,7 @@ class Connection:
         except TimeoutError:
             with self._lock:
                 self._outgoing.forget(stream)
-            raise Refusal(Status.DEADLINE_EXCEEDED, f"no answer to {method} within {timeout:g} s") from None
+            raise Silence(method, timeout) from None
 
     def _read(self) -> None:
         why = "failed"
@@ -109,7 +123,9 @@ class Connection:
     def _take(self, piece: mux.Piece, received: float) -> None:
         """One multiplexer frame; those of channels that nobody serves are dropped, as Go does."""
         reader = self._readers.get(piece.channel)
-        for frame in reader.feed(piece.payload) if reader else ():
+        if reader is None or not self._admit(piece, reader.missing):
+            return
+        for frame in reader.feed(piece.payload):
             if piece.channel == self._calls:
                 with self._lock:
                     self._outgoing.settle(frame)

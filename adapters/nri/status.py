@@ -52,6 +52,13 @@ class Refusal(Exception):
         return f"{self.text} (status {int(self.code)})"
 
 
+class Silence(Refusal):
+    """The peer did not answer within the time it was given."""
+
+    def __init__(self, method: str, timeout: float) -> None:
+        super().__init__(Status.DEADLINE_EXCEEDED, f"no answer to {method} within {timeout:g} s")
+
+
 class Closed(Exception):
     """The connection ended before the answer came."""
 
