@@ -92,6 +92,11 @@ def consumer(body: Json, claim: ClaimRef) -> PodRef:
     return PodRef(namespace=claim.namespace, name=str(pod.get("name", "")), uid=str(pod.get("uid", "")))
 
 
+def consumer_uids(body: Json) -> frozenset[str]:
+    """The UIDs of everybody the claim is reserved for."""
+    return frozenset(str(entry.get("uid")) for entry in _list(_object(body, "status"), "reservedFor"))
+
+
 def configure(body: Json, claim: ClaimRef, driver: str) -> tuple[Configured, ...]:
     """This driver's devices with their configuration. INVALID with all mistakes of all entries that apply."""
     layers = tuple(_layers(_list(_allocation(body), "config"), driver))

@@ -1,0 +1,1 @@
+"""How a process shows whether it works: health, readiness and metrics over HTTP."""

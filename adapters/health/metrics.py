@@ -1,0 +1,62 @@
+"""The DRA frontend's numbers, in a registry of their own, exposed as Prometheus text."""
+
+from __future__ import annotations
+
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 45.0)  # 45 s: the kubelet's limit
+
+
+class Metrics:
+    """``ports.metrics.Meter`` for the metrics declared here; any other name is a defect and only logged."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry(auto_describe=True)
+        self._counters = {
+            name: Counter(name, text, labels, registry=self.registry)
+            for name, text, labels in (
+                ("knd_claims", "Claims answered to the kubelet.", ("call", "result")),
+                ("knd_attaches", "Outcomes of attaches, one a claim and try.", ("result",)),
+                ("knd_slice_writes", "Writes of ResourceSlices.", ("action", "result")),
+                ("knd_status_writes", "Writes of claim status.", ("result",)),
+                ("knd_registrations", "Registrations by the kubelet.", ()),
+            )
+        }
+        self._histograms = {
+            "knd_claim_seconds": Histogram(
+                "knd_claim_seconds",
+                "Time to answer one claim to the kubelet.",
+                ("call",),
+                buckets=BUCKETS,
+                registry=self.registry,
+            )
+        }
+        self._gauges = {
+            name: Gauge(name, text, registry=self.registry)
+            for name, text in (
+                ("knd_published_devices", "Devices in this node's ResourceSlices."),
+                ("knd_status_pending", "Attach outcomes that are not in their claim's status yet."),
+            )
+        }
+
+    def count(self, name: str, **labels: str) -> None:
+        """One more."""
+        counter = self._counters[name]
+        (counter.labels(**labels) if labels else counter).inc()
+
+    def observe(self, name: str, seconds: float, **labels: str) -> None:
+        """One more of this duration."""
+        self._histograms[name].labels(**labels).observe(seconds)
+
+    def show(self, name: str, value: float, **labels: str) -> None:
+        """The value as it is now."""
+        gauge = self._gauges[name]
+        (gauge.labels(**labels) if labels else gauge).set(value)
+
+    def text(self) -> bytes:
+        """Everything in the text exposition format."""
+        return generate_latest(self.registry)

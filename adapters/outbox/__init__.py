@@ -1,0 +1,1 @@
+"""What the DRA frontend must not forget, on disk."""

@@ -1,0 +1,77 @@
+"""The newest inventory, for all who need it, and the devices that claims hold, which the host may not show now.
+
+A device that is in a pod is not gone: it stays published as it was, so that the node's slices do not change with every
+pod that starts and ends. What claims hold is kept on a shelf, because the host cannot tell after a restart.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from agent.domain.inventory import complete
+from agent.services.bell import Bell
+from ports.devices import Device, Inventory
+from ports.errors import Failure
+from ports.feed import InventorySource
+from ports.outbox import Holding, Holdings
+
+log = logging.getLogger("knd.inventory")
+PATIENCE = 1.0
+
+
+class Inventories:
+    """What there is on this node. ``changed`` is called after each change."""
+
+    def __init__(self, holdings: Holdings, changed: Callable[[], None] = lambda: None) -> None:
+        self._lock = threading.Lock()
+        self._newest: Inventory | None = None
+        self._shelf = holdings
+        self._held = dict(holdings.all())
+        self._changed = changed
+
+    def put(self, inventory: Inventory) -> None:
+        """Take over a newer inventory."""
+        with self._lock:
+            self._newest = inventory
+        log.debug("inventory %d with %d devices", inventory.generation, len(inventory.devices))
+        self._changed()
+
+    def device(self, name: str) -> Device | None:
+        """The device if the host shows it now."""
+        with self._lock:
+            return self._newest.device(name) if self._newest else None
+
+    def devices(self) -> tuple[Device, ...] | None:
+        """All devices of this node, held ones included; None before the first inventory."""
+        with self._lock:
+            return None if self._newest is None else complete(self._newest, tuple(self._held.values()))
+
+    def hold(self, claim_uid: str, devices: tuple[Device, ...]) -> None:
+        """The claim has these devices from now on."""
+        holding = Holding(devices=devices)
+        self._shelf.put(claim_uid, holding)
+        with self._lock:
+            self._held[claim_uid] = holding
+        self._changed()
+
+    def release(self, claim_uid: str) -> None:
+        """The claim has no devices any more."""
+        with self._lock:
+            known = self._held.pop(claim_uid, None)
+        if known is not None:
+            self._shelf.drop(claim_uid)
+            self._changed()
+
+    def follow(self, source: InventorySource, bell: Bell) -> None:
+        """Take inventories until the bell is closed."""
+        while not bell.closed:
+            try:
+                inventory = source.latest(PATIENCE)
+            except Failure as failure:
+                log.warning("no inventory: %s", failure)
+                bell.pause(PATIENCE)
+                continue
+            if inventory is not None:
+                self.put(inventory)
