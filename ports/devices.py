@@ -51,7 +51,10 @@ class Address:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Route:
-    """A unicast route through one interface; ``destination`` is a CIDR, ``0.0.0.0/0`` or ``::/0`` the default route."""
+    """A unicast route through one interface; ``destination`` is a CIDR, ``0.0.0.0/0`` or ``::/0`` the default route.
+
+    ``onlink``: the gateway is a neighbour although no address of the interface says so (RTNH_F_ONLINK).
+    """
 
     destination: str
     gateway: str | None = None
@@ -60,6 +63,7 @@ class Route:
     table: int = MAIN_TABLE
     metric: int = 0
     protocol: int = 0
+    onlink: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

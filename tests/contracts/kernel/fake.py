@@ -101,14 +101,14 @@ class FakeKernel:
             return FakeNamespace(self, self._nets[path])
 
     def uplinks(self) -> frozenset[int]:
-        """Links with a default route, with masters, slaves and lower links."""
+        """Links with a default route, what is below them all the way down, and the masters of all of those."""
         with self.call("uplinks"):
             devices = self._net.devices.values()
-            pairs = [(d.ifindex, other) for d in devices for other in (d.link.master, d.lower) if other is not None]
-            found = {d.ifindex for d in devices if any(route.destination in DEFAULT_ROUTES for route in d.routes)}
-            while more := {b if a in found else a for a, b in pairs if (a in found) != (b in found)}:
-                found |= more
-            return frozenset(found)
+            masters = {(d.ifindex, d.link.master) for d in devices if d.link.master}
+            lowers = {(d.ifindex, d.lower) for d in devices if d.lower}
+            start = {d.ifindex for d in devices if any(route.destination in DEFAULT_ROUTES for route in d.routes)}
+            down = _closed(start, lowers | {(master, slave) for slave, master in masters})
+            return frozenset(_closed(down, masters))
 
     # What tests arrange and look at.
 
@@ -375,6 +375,13 @@ class FakeNamespace:
         if ifindex not in self._net.devices:
             raise Failure(Code.NOT_FOUND, f"interface #{ifindex}", "not in this namespace")
         return self._net.devices[ifindex]
+
+
+def _closed(start: set[int], edges: set[tuple[int, int]]) -> set[int]:
+    found = set(start)
+    while more := {end for begin, end in edges if begin in found} - found:
+        found |= more
+    return found
 
 
 def _facts(device: _Device) -> LinkFacts:

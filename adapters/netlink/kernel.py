@@ -1,0 +1,87 @@
+"""The host's kernel: its own namespace, pods' namespaces by path, and the links the node itself stands on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from adapters.netlink.links import Related
+from adapters.netlink.namespace import NetlinkNamespace
+from adapters.netlink.nsfs import open_namespace
+from adapters.netlink.pci import PciAddresses
+from ports.devices import Link
+from ports.errors import Code, Failure
+
+
+class NetlinkKernel:
+    """Implements ``ports.kernel.Kernel`` and, for the watcher, ``ports.discovery.Interfaces``.
+
+    ``timeout``: seconds that an answer of the kernel may take. ``host``: path of the namespace taken as the host's.
+    """
+
+    def __init__(self, sysfs_root: str = "/sys", *, timeout: float = 10.0, host: str = "/proc/self/ns/net") -> None:
+        self._pci = PciAddresses(sysfs_root)
+        self._timeout = timeout
+        self._host = self._namespace(open_namespace(host))
+
+    @property
+    def host(self) -> NetlinkNamespace:
+        """The host's namespace."""
+        return self._host
+
+    def open(self, path: str) -> NetlinkNamespace:
+        """Open the namespace at ``path``; never creates one."""
+        opened = self._namespace(open_namespace(path))
+        if opened.cookie == self._host.cookie:
+            opened.close()
+            raise Failure(Code.REFUSED, path, "the host's own network namespace")
+        return opened
+
+    def links(self) -> tuple[Link, ...]:
+        """All links of the host."""
+        return self._host.links()
+
+    def uplinks(self) -> frozenset[int]:
+        """Links with a default route, and those they stand on."""
+        return standing_on(self._host.default_links(), self._host.related())
+
+    def close(self) -> None:
+        """Give the host's namespace up; for tests and a process that ends."""
+        self._host.close()
+
+    def _namespace(self, descriptor: int) -> NetlinkNamespace:
+        try:
+            return NetlinkNamespace(descriptor, self._pci, self._timeout)
+        except BaseException:
+            os.close(descriptor)
+            raise
+
+
+def standing_on(links: Iterable[int], related: Iterable[Related]) -> frozenset[int]:
+    """These links, their slaves and lower links all the way down, and the masters of all of those.
+
+    Children of an uplink (macvlan, VLAN) and other ports of its master stay free: the node does not stand on them.
+    """
+    everything = tuple(related)
+    masters = {one.link.identity.ifindex: one.link.master for one in everything}
+    below: dict[int, set[int]] = {}
+    for one in everything:
+        index = one.link.identity.ifindex
+        if one.lower is not None:
+            below.setdefault(index, set()).add(one.lower)
+        if one.link.master is not None:
+            below.setdefault(one.link.master, set()).add(index)
+    down = _reached(links, below)
+    up = _reached(down, {index: {master} for index, master in masters.items() if master is not None})
+    return frozenset(down | up)
+
+
+def _reached(start: Iterable[int], edges: dict[int, set[int]]) -> set[int]:
+    found: set[int] = set()
+    waiting = list(start)
+    while waiting:
+        index = waiting.pop()
+        if index not in found:
+            found.add(index)
+            waiting.extend(edges.get(index, ()))
+    return found

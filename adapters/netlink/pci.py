@@ -1,0 +1,29 @@
+"""The PCI function behind a network device, from any namespace.
+
+``/sys/class/net`` shows only the links of the namespace that sysfs was mounted in; the kernel's name of the parent device
+leads to ``/sys/bus``, which shows all.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f]")
+_NAME = re.compile(r"[A-Za-z0-9_.:+-]+")
+
+
+class PciAddresses:
+    """Finds the PCI address of a (bus, device); virtio and auxiliary devices have theirs further up the tree."""
+
+    def __init__(self, sysfs_root: str) -> None:
+        self._root = sysfs_root
+
+    def __call__(self, bus: str, device: str) -> str | None:
+        """The address (``0000:3b:00.1``), None when no device above is a PCI function."""
+        if bus == "pci":
+            return device
+        if not (_NAME.fullmatch(bus) and _NAME.fullmatch(device)):
+            return None
+        path = os.path.realpath(os.path.join(self._root, "bus", bus, "devices", device))
+        return next((part for part in reversed(path.split("/")) if ADDRESS.fullmatch(part)), None)
