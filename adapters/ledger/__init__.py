@@ -1,0 +1,1 @@
+"""The ledger as files, for those who may look but not write."""

@@ -1,0 +1,120 @@
+"""What the runtime tells of pod sandboxes, and what we do about it.
+
+A pod that is not ours costs one look for a file that is not there. An attach that fails never fails the sandbox: the
+gate at CreateContainer tries again, and refuses the container while it fails.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from agent.services import attaching, gate
+from agent.services.attaching import Attacher
+from agent.services.live import Live
+from agent.services.reconciling import Reconciler
+from ports.errors import Failure
+from ports.inbound import Adjustment, Container, PodSandbox
+from ports.ledger import LedgerReader, PodRecord
+from ports.results import Attached
+
+log = logging.getLogger("knd.sandboxes")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sandboxes:
+    """``RuntimeHooks`` over the ledger and the dataplane."""
+
+    ledger: LedgerReader
+    attacher: Attacher
+    live: Live
+    reconciler: Reconciler
+
+    def run_pod_sandbox(self, sandbox: PodSandbox, deadline: float) -> None:
+        """Attach what is prepared for the pod. A failure is told and left to the gate."""
+        self.live.add(sandbox)
+        try:
+            record = self.ledger.read(sandbox.pod.uid)
+        except Failure as failure:
+            log.error(
+                "not attached, no container of it will be let through: %s", failure, extra={"pod": str(sandbox.pod)}
+            )
+            return
+        if record is None:
+            return
+        try:
+            self._attach(sandbox, record, deadline)
+        except Failure:
+            log.warning("its containers have to wait until it is attached", extra=attaching.about(record))
+
+    def create_container(self, sandbox: PodSandbox, container: Container, deadline: float) -> Adjustment:
+        """Let the container through if everything of its pod is in place, or can be put there now."""
+        record = self._trusted(sandbox)
+        gate.check_markers(record, sandbox, container)
+        if record is None:
+            return Adjustment()
+        if gate.attached(record, sandbox.id):
+            self.attacher.succeeded(record, _standing(record))  # an answer that was lost told nobody
+        else:
+            self._attach_or_refuse(sandbox, record, deadline)
+        self.live.started(sandbox)
+        return Adjustment()
+
+    def stop_pod_sandbox(self, sandbox: PodSandbox, deadline: float) -> None:
+        """Bring the sandbox's devices back. What fails is made up for by a reconcile."""
+        self.live.ended(sandbox.id)
+        record, readable = self._readable(sandbox)
+        if record is None and readable:
+            return
+        try:
+            detached = self.attacher.detach(sandbox, record, deadline)
+        except Failure as failure:
+            log.error("not detached yet: %s", failure, extra={"pod": str(sandbox.pod)})
+            self.reconciler.request()
+            return
+        if detached.devices:
+            log.info("brought back %s", ", ".join(detached.devices), extra={"pod": str(sandbox.pod)})
+        for lost in detached.lost:
+            log.error("lost %s", lost, extra={"pod": str(sandbox.pod)})
+
+    def remove_pod_sandbox(self, sandbox: PodSandbox, deadline: float) -> None:
+        """The same: a stop may have been missed."""
+        self.stop_pod_sandbox(sandbox, deadline)
+
+    def synchronize(self, sandboxes: tuple[PodSandbox, ...], containers: tuple[Container, ...]) -> None:
+        """Note the runtime's list; the comparison with the dataplane is made by the reconciler's own thread."""
+        self.live.replace(sandboxes, containers)
+        self.attacher.tell_again()
+        self.reconciler.request()
+
+    def _attach(self, sandbox: PodSandbox, record: PodRecord, deadline: float) -> None:
+        try:
+            gate.check_network(record, sandbox)
+        except Failure as failure:
+            self.attacher.failed(record, sandbox.id, failure)
+            raise
+        self.attacher.attach(sandbox, record, deadline)
+
+    def _attach_or_refuse(self, sandbox: PodSandbox, record: PodRecord, deadline: float) -> None:
+        gate.check_network(record, sandbox)
+        try:
+            self.attacher.attach(sandbox, record, deadline)
+        except Failure as failure:
+            raise gate.unattached(record, failure) from failure
+
+    def _trusted(self, sandbox: PodSandbox) -> PodRecord | None:
+        try:
+            return self.ledger.read(sandbox.pod.uid)
+        except Failure as failure:
+            raise gate.untrusted(sandbox, failure) from failure
+
+    def _readable(self, sandbox: PodSandbox) -> tuple[PodRecord | None, bool]:
+        try:
+            return self.ledger.read(sandbox.pod.uid), True
+        except Failure as failure:
+            log.error("its record is unreadable: %s", failure, extra={"pod": str(sandbox.pod)})
+            return None, False
+
+
+def _standing(record: PodRecord) -> Attached:
+    return Attached(pod=record.pod, sandbox=record.sandbox or "", devices=record.devices, already=True)
