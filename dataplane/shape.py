@@ -65,8 +65,10 @@ def _device_mistakes(device: DevicePlan) -> Iterator[str]:
     if kinds[:2] != [Release, Move] or Rename not in kinds:
         yield "the steps must begin with release and move, and rename must be among them"
     if any(ORDER.index(one) > ORDER.index(two) for one, two in pairwise(kinds)):
-        yield "the steps are in another order than " + ", ".join(kind.kind for kind in ORDER)
-    yield from (f"{kind.kind} comes twice" for kind, times in Counter(kinds).items() if times > 1 and kind not in REPEATED)
+        yield "the steps are in another order than " + ", ".join(kind.__name__ for kind in ORDER)
+    yield from (
+        f"{kind.__name__} comes twice" for kind, times in Counter(kinds).items() if times > 1 and kind not in REPEATED
+    )
     if len(kinds) > MAX_STEPS:
         yield f"{len(kinds)} steps"
     if device.before.link.identity.ifindex <= 0:

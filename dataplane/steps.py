@@ -47,7 +47,9 @@ class Site:
         before, subject = self.plan.before.link, f"device {self.plan.device}"
         link = locate.at_home(self.plan, self.host)
         if link is None:
-            raise Failure(Code.NOT_FOUND, subject, f"interface {before.name} ({before.identity}) is not in the host now")
+            raise Failure(
+                Code.NOT_FOUND, subject, f"interface {before.name} ({before.identity}) is not in the host now"
+            )
         if link.name != before.name:
             raise Failure(Code.CONFLICT, subject, f"is called {link.name} now, planned as {before.name}")
         if link.master is not None:
@@ -64,13 +66,13 @@ def bring_home(site: Site) -> bool:
 
 
 @singledispatch
-def do(step: Step, site: Site) -> None:
+def do(step: Step, _site: Site) -> None:
     """Carry the step out."""
     raise TypeError(f"no such step: {step!r}")
 
 
 @do.register
-def _release(step: Release, site: Site) -> None:
+def _release(_step: Release, site: Site) -> None:
     try:
         link = site.departing()
     except Failure:
@@ -113,7 +115,7 @@ def _add_address(step: AddAddress, site: Site) -> None:
 
 
 @do.register
-def _set_up(step: SetUp, site: Site) -> None:
+def _set_up(_step: SetUp, site: Site) -> None:
     pod, index = site.arrived()
     pod.set_up(index, True)
 
@@ -125,12 +127,12 @@ def _add_route(step: AddRoute, site: Site) -> None:
 
 
 @singledispatch
-def undo(step: Step, site: Site) -> None:
+def undo(_step: Step, _site: Site) -> None:
     """Take the step back. Most need nothing: a move between namespaces drops addresses and routes."""
 
 
 @undo.register
-def _undo_release(step: Release, site: Site) -> None:
+def _undo_release(_step: Release, site: Site) -> None:
     link = locate.in_host(site.plan, site.host)
     if link is None:
         raise Failure(Code.NOT_FOUND, f"device {site.plan.device}", "is neither in the pod nor in the host")
@@ -145,7 +147,7 @@ def _undo_move(step: Move, site: Site) -> None:
 
 
 @undo.register
-def _undo_set_up(step: SetUp, site: Site) -> None:
+def _undo_set_up(_step: SetUp, site: Site) -> None:
     link = site.in_pod()
     if link is not None and link.up:
         site.namespace().set_up(link.identity.ifindex, False)

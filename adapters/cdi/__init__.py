@@ -1,0 +1,1 @@
+"""The Container Device Interface: spec files that the container runtime reads."""

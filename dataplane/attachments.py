@@ -1,0 +1,209 @@
+"""One pod's devices into its namespace and back, with the ledger telling at each moment what is under way.
+
+Callers hold the pod's lock. The order is what makes a crash harmless: the intent is written before the first step, the
+namespace is held before the first device enters it, the gate opens last and closes first.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+from dataplane.gates import Gates
+from dataplane.namespaces import Namespaces
+from dataplane.steps import Site
+from dataplane.transaction import TakenBack, Transaction
+from ports.clock import Clock
+from ports.dataplane import Sandbox
+from ports.errors import Code, Failure
+from ports.kernel import Kernel, Namespace
+from ports.ledger import Ledger, Phase, PodRecord
+from ports.plan import DevicePlan, Plan
+from ports.results import Attached, AttachedDevice, Detached
+
+log = logging.getLogger("knd.dataplane")
+
+
+class Attachments:
+    """What is done to a pod as a whole. Every method answers with the record as it is afterwards."""
+
+    def __init__(self, kernel: Kernel, ledger: Ledger, gates: Gates, clock: Clock, namespaces: Namespaces) -> None:
+        self._kernel = kernel
+        self._ledger = ledger
+        self._gates = gates
+        self._clock = clock
+        self._namespaces = namespaces
+
+    def attach(self, record: PodRecord, sandbox: Sandbox, check_time: Callable[[], None]) -> Attached:
+        """Carry out all plans of a prepared pod, or undo everything and raise."""
+        pod = self._enter(record, sandbox)
+        begun = _placed(record, sandbox, pod)
+        transaction = Transaction(self._clock)
+        sites = self._sites(begun, pod)
+        try:
+            self._ledger.write(begun)
+            transaction.carry_out(sites, check_time)
+            done = _attached(begun, sites, pod)
+            self._ledger.write(done)
+            self._gates.open(done)
+        except Exception as error:
+            failure = as_failure(error, record)
+            self._undo(begun, sites, failure)
+            raise failure from error
+        return replace(already(done), timings=tuple(transaction.timings), already=False)
+
+    def detach(self, record: PodRecord) -> tuple[PodRecord, Detached]:
+        """Take everything back, whatever the phase. What stays in the pod keeps its namespace open and the phase DETACHING."""
+        pod = self._namespaces.of(record)
+        self._gates.close(record.plans)
+        leaving = replace(record, phase=Phase.DETACHING)
+        self._note(leaving)
+        taken = Transaction(self._clock).take_back(self._sites(leaving, pod))
+        return self._settle(leaving, taken), _detached(record, taken)
+
+    def drop(self, record: PodRecord, plan: Plan) -> Detached:
+        """Take one claim's devices back and forget the claim; the pod's other claims stay as they are.
+
+        KERNEL: a device could not be taken out of the pod; nothing is forgotten, so that it can be tried again.
+        """
+        self._gates.close((plan,))
+        taken: tuple[TakenBack, ...] = ()
+        if record.phase is not Phase.PREPARED:
+            sites = self._sites(record, self._namespaces.of(record))
+            taken = Transaction(self._clock).take_back(site for site in sites if site.plan in plan.devices)
+            stuck = "; ".join(f"device {each.device}: {each.reason}" for each in taken if each.stuck)
+            if stuck:
+                raise Failure(Code.KERNEL, str(plan.claim), stuck, "it is tried again")
+        self._forget(record, plan)
+        return _detached(record, taken)
+
+    def missing(self, record: PodRecord) -> tuple[str, ...]:
+        """The devices of an attached pod that are not in its namespace now."""
+        pod = self._namespaces.of(record)
+        return tuple(site.plan.device for site in self._sites(record, pod) if site.in_pod() is None)
+
+    def present(self, record: PodRecord) -> tuple[Site, ...]:
+        """The devices that are in the pod's namespace now, as far as that is alive."""
+        sites = self._sites(record, self._namespaces.of(record))
+        return tuple(site for site in sites if site.in_pod() is not None)
+
+    def _enter(self, record: PodRecord, sandbox: Sandbox) -> Namespace:
+        if sandbox.netns is None:
+            hint = "a pod with hostNetwork cannot have devices"
+            raise Failure(Code.REFUSED, str(record.pod), "has no network namespace of its own", hint)
+        return self._namespaces.enter(sandbox.id, sandbox.netns)
+
+    def _sites(self, record: PodRecord, pod: Namespace | None) -> tuple[Site, ...]:
+        planned = tuple(device for plan in record.plans for device in plan.devices)
+        known = len(record.indexes) == len(planned)
+        indexes: tuple[int | None, ...] = record.indexes if known else (None,) * len(planned)
+        host = self._kernel.host
+        return tuple(
+            Site(plan=plan, host=host, pod=pod, index=index) for plan, index in zip(planned, indexes, strict=True)
+        )
+
+    def _undo(self, begun: PodRecord, sites: tuple[Site, ...], failure: Failure) -> None:
+        self._gates.close(begun.plans)
+        taken = Transaction(self._clock).take_back(sites)
+        self._settle(replace(begun, phase=Phase.DETACHING), taken, str(failure))
+        log.warning("attach failed: %s", failure, extra={"pod": str(begun.pod)})
+
+    def _settle(self, record: PodRecord, taken: tuple[TakenBack, ...], why: str = "") -> PodRecord:
+        reasons = tuple(f"device {each.device}: {each.reason}" for each in taken if each.reason)
+        for reason in reasons:
+            log.error("not restored: %s", reason, extra={"pod": str(record.pod)})
+        reason = "; ".join(filter(None, (why, *reasons)))
+        if any(each.stuck for each in taken):
+            settled = replace(record, reason=reason)
+        else:
+            settled = PodRecord(pod=record.pod, plans=record.plans, reason=reason)
+        self._note(settled)
+        if settled.phase is Phase.PREPARED:
+            self._namespaces.leave(record.sandbox)
+        return settled
+
+    def _note(self, record: PodRecord) -> None:
+        """Write what can be found out again from the kernel: a full disk must not keep a device in a dead pod."""
+        try:
+            self._ledger.write(record)
+        except Failure as failure:
+            log.error("cannot write the ledger: %s", failure, extra={"pod": str(record.pod)})
+
+    def _forget(self, record: PodRecord, plan: Plan) -> None:
+        rest = tuple(other for other in record.plans if other != plan)
+        if not rest:
+            self._ledger.remove(record.pod.uid)
+            self._namespaces.leave(record.sandbox)
+            return
+        kept = tuple(index for index, device in enumerate(record.devices) if device.claim != plan.claim)
+        self._ledger.write(
+            replace(
+                record,
+                plans=rest,
+                devices=tuple(record.devices[index] for index in kept),
+                indexes=tuple(record.indexes[index] for index in kept),
+            )
+        )
+
+
+def already(record: PodRecord) -> Attached:
+    """The answer for a pod that is attached."""
+    return Attached(
+        pod=record.pod,
+        sandbox=record.sandbox or "",
+        devices=record.devices,
+        already=True,
+        traceparent=record.plans[0].traceparent,
+    )
+
+
+def as_failure(error: Exception, record: PodRecord) -> Failure:
+    """A defect of ours as a failure, so that undoing and answering go on."""
+    if isinstance(error, Failure):
+        return error
+    log.exception("a defect", exc_info=error, extra={"pod": str(record.pod)})
+    return Failure(Code.INTERNAL, str(record.pod), f"{type(error).__name__}: {error}", "see the dataplane's log")
+
+
+def _placed(record: PodRecord, sandbox: Sandbox, pod: Namespace) -> PodRecord:
+    return PodRecord(
+        pod=record.pod,
+        plans=record.plans,
+        phase=Phase.ATTACHING,
+        sandbox=sandbox.id,
+        netns=sandbox.netns,
+        netns_cookie=pod.cookie,
+    )
+
+
+def _attached(record: PodRecord, sites: tuple[Site, ...], pod: Namespace) -> PodRecord:
+    claims = [(plan, device) for plan in record.plans for device in plan.devices]
+    devices = tuple(_read_back(plan, device, site, pod) for (plan, device), site in zip(claims, sites, strict=True))
+    indexes = tuple(site.arrived()[1] for site in sites)
+    return replace(record, phase=Phase.ATTACHED, devices=devices, indexes=indexes)
+
+
+def _read_back(plan: Plan, device: DevicePlan, site: Site, pod: Namespace) -> AttachedDevice:
+    link = site.in_pod()
+    if link is None or link.name != device.pod_name:
+        raise Failure(Code.KERNEL, f"device {device.device}", f"is not in the pod as {device.pod_name} after all steps")
+    return AttachedDevice(
+        claim=plan.claim,
+        request=device.request,
+        pool=device.pool,
+        device=device.device,
+        interface=link.name,
+        mac=link.mac,
+        addresses=tuple(address.prefix for address in pod.addresses(link.identity.ifindex)),
+        share_id=device.share_id,
+    )
+
+
+def _detached(record: PodRecord, taken: tuple[TakenBack, ...]) -> Detached:
+    return Detached(
+        pod_uid=record.pod.uid,
+        devices=tuple(each.device for each in taken if not each.reason),
+        lost=tuple(f"{each.device}: {each.reason}" for each in taken if each.reason),
+        timings=tuple(timing for each in taken for timing in each.timings),
+    )

@@ -1,0 +1,144 @@
+"""The ledger's writer: one file a pod, never seen half written, and a bad one costs that pod alone.
+
+A record is written to a hidden file, synced, renamed over the old one, and the directory is synced: whoever reads finds
+the old record or the new one. What cannot be trusted is moved to ``quarantine/``, where a person can look at it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ports.errors import Code, Failure
+from ports.ledger import PodRecord, decode, encode, file_name
+
+log = logging.getLogger("knd.ledger")
+
+SUFFIX = ".json"
+QUARANTINE = "quarantine"
+MAX_BYTES = 4 << 20
+
+
+class FileLedger:
+    """Implements ``ports.ledger.Ledger`` in a directory that only this process writes to."""
+
+    def __init__(self, directory: str, boot_id: str) -> None:
+        self._directory = directory
+        self._boot_id = boot_id
+        with _os_failures(directory):
+            os.makedirs(self._at(QUARANTINE), mode=0o700, exist_ok=True)
+            self._sweep()
+
+    def read(self, pod_uid: str) -> PodRecord | None:
+        """The pod's record; None when there is no file. CORRUPT: it is there and cannot be trusted."""
+        name = file_name(pod_uid)
+        with _os_failures(self._at(name)):
+            try:
+                data = _read(self._at(name))
+            except FileNotFoundError:
+                return None
+        record = decode(data, self._boot_id)
+        if record.pod.uid != pod_uid:
+            raise Failure(Code.CORRUPT, f"ledger record {name}", f"is the record of pod {record.pod.uid}")
+        return record
+
+    def write(self, record: PodRecord) -> None:
+        """Put the record in the place of the pod's earlier one, durably."""
+        name = file_name(record.pod.uid)
+        aside = self._at(f".{name}.tmp")
+        with _os_failures(self._at(name)):
+            _write(aside, encode(record, self._boot_id))
+            os.rename(aside, self._at(name))
+            self._sync()
+
+    def remove(self, pod_uid: str) -> None:
+        """Forget the pod, durably. One without a record is a success."""
+        path = self._at(file_name(pod_uid))
+        with _os_failures(path):
+            try:
+                os.unlink(path)
+            except FileNotFoundError:
+                return
+            self._sync()
+
+    def records(self) -> tuple[PodRecord, ...]:
+        """All readable records; those of another boot are dropped, unreadable ones quarantined."""
+        with _os_failures(self._directory):
+            names = sorted(name for name in os.listdir(self._directory) if name.endswith(SUFFIX))
+        found = (self._read_or_set_aside(name) for name in names)
+        return tuple(record for record in found if record is not None)
+
+    def _read_or_set_aside(self, name: str) -> PodRecord | None:
+        try:
+            return self.read(name.removesuffix(SUFFIX))
+        except Failure as failure:
+            if failure.code is Code.UNAVAILABLE:
+                raise
+            self._set_aside(name, failure)
+            return None
+
+    def _set_aside(self, name: str, failure: Failure) -> None:
+        path = self._at(name)
+        with _os_failures(path):
+            if self._is_of_another_boot(path):
+                log.info("dropping %s: written in another boot", name)
+                os.unlink(path)
+            else:
+                log.error("quarantined %s: %s", name, failure)
+                os.rename(path, self._at(QUARANTINE, name))
+            self._sync()
+
+    def _is_of_another_boot(self, path: str) -> bool:
+        """Whether nothing else is wrong with it."""
+        try:
+            data = _read(path)
+            boot_id = json.loads(data)["boot_id"]
+            return bool(boot_id != self._boot_id and decode(data, boot_id))
+        except (OSError, ValueError, LookupError, TypeError, RecursionError, Failure):
+            return False
+
+    def _sweep(self) -> None:
+        """Remove what a crash left half written."""
+        for name in os.listdir(self._directory):
+            if name.startswith(".") and name.endswith(".tmp"):
+                os.unlink(self._at(name))
+
+    def _sync(self) -> None:
+        directory = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+    def _at(self, *names: str) -> str:
+        return os.path.join(self._directory, *names)
+
+
+def _read(path: str) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as file:
+        state = os.fstat(descriptor)
+        if not stat.S_ISREG(state.st_mode) or state.st_size > MAX_BYTES:
+            raise Failure(Code.CORRUPT, path, f"no regular file of at most {MAX_BYTES} bytes")
+        return file.read()
+
+
+def _write(path: str, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(descriptor)
+
+
+@contextmanager
+def _os_failures(path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        hint = "check the runtime directory: space, mode, mount"
+        raise Failure(Code.UNAVAILABLE, path, os.strerror(error.errno or 0), hint) from error
