@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
+from google.protobuf.message import DecodeError
+
 from ports.inbound import Prepared, PreparedDevice
 from ports.plan import ClaimRef
 
@@ -62,7 +64,7 @@ def reader(message: Any) -> Any:
     def read(data: bytes) -> Any:
         try:
             return message.FromString(data)
-        except ValueError:  # google.protobuf.message.DecodeError is one
+        except DecodeError:
             return Unreadable()
 
     return read

@@ -48,7 +48,7 @@ def hidden(path: str) -> str:
 def _service_names(pod_uid: str) -> tuple[str, ...]:
     if not pod_uid:
         return ("dra.sock",)
-    return f"dra-{pod_uid}.sock", f"dra-{_short(pod_uid, 8)}.sock"
+    return f"dra-{pod_uid}.sock", f"dra-{_short(pod_uid, 6)}.sock"
 
 
 def _registrar_names(driver: str, pod_uid: str) -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""The kubelet's protocols: our plugin against a stand-in kubelet, against recordings and against garbage."""
