@@ -43,10 +43,17 @@ class Identity:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Address:
-    """An IP address of an interface. ``prefix`` keeps the host bits (``10.0.0.5/24``); scope as in rtnetlink."""
+    """An IP address of an interface. ``prefix`` keeps the host bits (``10.0.0.5/24``); scope as in rtnetlink.
+
+    ``broadcast`` is set where somebody set it. ``no_prefix_route``: the kernel makes no route to the network of it
+    (IFA_F_NOPREFIXROUTE), else one of metric ``metric`` (0: the kernel's own choice).
+    """
 
     prefix: str
     scope: int = SCOPE_UNIVERSE
+    broadcast: str | None = None
+    no_prefix_route: bool = False
+    metric: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

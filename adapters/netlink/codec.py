@@ -62,13 +62,8 @@ def _layout(message: Any, body: int, names: str) -> Layout:
     return Layout(message=message, body=body, wanted=frozenset(numbers[name] for name in names.split()))
 
 
-LINK = _layout(
-    _ifinfmsg,
-    16,
-    "IFLA_ADDRESS IFLA_IFNAME IFLA_MTU IFLA_LINK IFLA_MASTER IFLA_OPERSTATE IFLA_LINKINFO IFLA_LINK_NETNSID "
-    "IFLA_MIN_MTU IFLA_MAX_MTU IFLA_PERM_ADDRESS IFLA_PARENT_DEV_NAME IFLA_PARENT_DEV_BUS_NAME",
-)
-ADDRESS = _layout(_ifaddrmsg, 8, "IFA_ADDRESS IFA_LOCAL IFA_FLAGS IFA_PROTO")
+LINK = _layout(_ifinfmsg, 16, "")  # read by ``payloads``: a link costs 0.02 ms so, 0.16 ms through the class
+ADDRESS = _layout(_ifaddrmsg, 8, "IFA_ADDRESS IFA_LOCAL IFA_BROADCAST IFA_FLAGS IFA_RT_PRIORITY IFA_PROTO")
 ROUTE = _layout(_rtmsg, 12, "RTA_DST RTA_OIF RTA_GATEWAY RTA_PRIORITY RTA_PREFSRC RTA_MULTIPATH RTA_TABLE RTA_VIA")
 
 
@@ -86,7 +81,7 @@ def encode(layout: Layout, request: Request, sequence: int) -> bytes:
 def decode(layout: Layout, data: bytes) -> Any:
     """The message with the attributes that we read.
 
-    The others are cut out first: pyroute2 makes an object of each attribute, and a link has fifty (0.15 ms against 0.05).
+    The others are cut out first: pyroute2 makes an object of each attribute.
     """
     message = layout.message(_trimmed(layout, data))
     message.decode()
@@ -105,18 +100,26 @@ def messages(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
 
 
 def attributes(data: bytes, offset: int) -> Iterator[tuple[int, bytes]]:
-    """The attributes from ``offset`` on: type without flag bits, the whole attribute padded."""
-    while offset + ATTRIBUTE.size <= len(data):
+    """The attributes from ``offset`` on: type without flag bits, the whole attribute without padding."""
+    end = len(data)
+    while offset + ATTRIBUTE.size <= end:
         length, kind = ATTRIBUTE.unpack_from(data, offset)
-        if length < ATTRIBUTE.size or offset + length > len(data):
+        if length < ATTRIBUTE.size or offset + length > end:
             return
-        yield kind & TYPE_MASK, data[offset : offset + _aligned(length)]
-        offset += _aligned(length)
+        yield kind & TYPE_MASK, data[offset : offset + length]
+        offset += (length + 3) & ~3
+
+
+def payloads(data: bytes, offset: int) -> dict[int, bytes]:
+    """The attributes from ``offset`` on as bytes by type: all that is needed of simple objects that come by the hundred."""
+    return {kind: whole[ATTRIBUTE.size :] for kind, whole in attributes(data, offset)}
 
 
 def _trimmed(layout: Layout, data: bytes) -> bytes:
     start = HEADER.size + layout.body
-    kept = b"".join(whole for kind, whole in attributes(data, start) if kind in layout.wanted)
+    kept = b"".join(
+        whole.ljust(_aligned(len(whole)), b"\0") for kind, whole in attributes(data, start) if kind in layout.wanted
+    )
     return struct.pack("=I", start + len(kept)) + data[4:start] + kept
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from adapters.netlink.links import Related
+from adapters.netlink.links import Relation
 from adapters.netlink.namespace import NetlinkNamespace
 from adapters.netlink.nsfs import open_namespace
 from adapters.netlink.pci import PciAddresses
@@ -43,7 +43,7 @@ class NetlinkKernel:
 
     def uplinks(self) -> frozenset[int]:
         """Links with a default route, and those they stand on."""
-        return standing_on(self._host.default_links(), self._host.related())
+        return standing_on(self._host.default_links(), self._host.relations())
 
     def close(self) -> None:
         """Give the host's namespace up; for tests and a process that ends."""
@@ -57,23 +57,21 @@ class NetlinkKernel:
             raise
 
 
-def standing_on(links: Iterable[int], related: Iterable[Related]) -> frozenset[int]:
+def standing_on(links: Iterable[int], relations: Iterable[Relation]) -> frozenset[int]:
     """These links, their slaves and lower links all the way down, and the masters of all of those.
 
     Children of an uplink (macvlan, VLAN) and other ports of its master stay free: the node does not stand on them.
     """
-    everything = tuple(related)
-    masters = {one.link.identity.ifindex: one.link.master for one in everything}
     below: dict[int, set[int]] = {}
-    for one in everything:
-        index = one.link.identity.ifindex
+    above: dict[int, set[int]] = {}
+    for one in relations:
         if one.lower is not None:
-            below.setdefault(index, set()).add(one.lower)
-        if one.link.master is not None:
-            below.setdefault(one.link.master, set()).add(index)
+            below.setdefault(one.ifindex, set()).add(one.lower)
+        if one.master is not None:
+            below.setdefault(one.master, set()).add(one.ifindex)
+            above.setdefault(one.ifindex, set()).add(one.master)
     down = _reached(links, below)
-    up = _reached(down, {index: {master} for index, master in masters.items() if master is not None})
-    return frozenset(down | up)
+    return frozenset(down | _reached(down, above))
 
 
 def _reached(start: Iterable[int], edges: dict[int, set[int]]) -> set[int]:

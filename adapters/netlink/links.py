@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import struct
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.netlink.codec import LINK, Request, decode
+from adapters.netlink.codec import HEADER, LINK, Request, payloads
 from ports.devices import Identity, Link
 
 RTM_GETLINK, RTM_SETLINK = 18, 19
 IFF_UP, IFF_LOOPBACK = 0x1, 0x8
+IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_MASTER, IFLA_OPERSTATE, IFLA_LINKINFO = 1, 3, 4, 5, 10, 16, 18
+IFLA_LINK_NETNSID, IFLA_MIN_MTU, IFLA_MAX_MTU, IFLA_PERM_ADDRESS = 37, 50, 51, 54
+IFLA_PARENT_DEV_NAME, IFLA_PARENT_DEV_BUS_NAME = 56, 57
+IFLA_INFO_KIND = 1
 RTEXT_FILTER_SKIP_STATS = 1 << 3
 MAX_NAME = 15  # IFNAMSIZ - 1; longer names are alternative names
+STATES = ("unknown", "not-present", "down", "lower-layer-down", "testing", "dormant", "up")  # IF_OPER_*, RFC 2863
+START = HEADER.size + LINK.body
 FindPci = Callable[[str, str], "str | None"]
-STATES = {"LOWERLAYERDOWN": "lower-layer-down", "NOTPRESENT": "not-present"}
+_BODY = struct.Struct("=BxHiII")  # ifinfomsg: family, type, index, flags, change
 _NO_STATS = ("IFLA_EXT_MASK", RTEXT_FILTER_SKIP_STATS)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Related:
-    """A link and the one below it; None when there is none or it is in another namespace."""
+class Relation:
+    """How a link stands to others of its namespace: under a master (bond, bridge), on a lower link (VLAN, macvlan)."""
 
-    link: Link
-    lower: int | None
+    ifindex: int
+    master: int | None = None
+    lower: int | None = None
 
 
 def by_index(ifindex: int) -> Request:
@@ -63,49 +72,61 @@ def switching(ifindex: int, up: bool) -> Request:
     return Request(kind=RTM_SETLINK, fields=fields)
 
 
+def relation(message: bytes) -> Relation:
+    """The link's relations. A lower link in another namespace is none of ours."""
+    found = payloads(message, START)
+    here = IFLA_LINK_NETNSID not in found
+    return Relation(
+        ifindex=_BODY.unpack_from(message, HEADER.size)[2],
+        master=_number(found.get(IFLA_MASTER)),
+        lower=(_number(found.get(IFLA_LINK)) or None) if here else None,
+    )
+
+
 def link(message: bytes, pci: FindPci) -> Link:
     """The link that a message describes; ``pci`` finds the PCI function of a (bus, device name)."""
-    return related(message, pci).link
-
-
-def related(message: bytes, pci: FindPci) -> Related:
-    """The link with the link below it."""
-    decoded = decode(LINK, message)
-    found = dict(decoded["attrs"])
-    value = Link(
-        identity=_identity(decoded, found, pci),
-        name=_text(found.get("IFLA_IFNAME", "")),
-        mac=found.get("IFLA_ADDRESS", ""),
-        mtu=found.get("IFLA_MTU", 0),
-        up=bool(decoded["flags"] & IFF_UP),
-        min_mtu=found.get("IFLA_MIN_MTU", 0),
-        max_mtu=found.get("IFLA_MAX_MTU", 0),
-        master=found.get("IFLA_MASTER"),
-        loopback=bool(decoded["flags"] & IFF_LOOPBACK),
-        operstate=_state(found.get("IFLA_OPERSTATE", "UNKNOWN")),
+    found = payloads(message, START)
+    _family, _type, ifindex, flags, _change = _BODY.unpack_from(message, HEADER.size)
+    return Link(
+        identity=_identity(ifindex, found, pci),
+        name=_text(found.get(IFLA_IFNAME)),
+        mac=_hardware(found.get(IFLA_ADDRESS)),
+        mtu=_number(found.get(IFLA_MTU)) or 0,
+        up=bool(flags & IFF_UP),
+        min_mtu=_number(found.get(IFLA_MIN_MTU)) or 0,
+        max_mtu=_number(found.get(IFLA_MAX_MTU)) or 0,
+        master=_number(found.get(IFLA_MASTER)),
+        loopback=bool(flags & IFF_LOOPBACK),
+        operstate=_state(found.get(IFLA_OPERSTATE)),
     )
-    here = "IFLA_LINK_NETNSID" not in found
-    return Related(link=value, lower=(found.get("IFLA_LINK") or None) if here else None)
 
 
-def _identity(decoded: Any, found: dict[str, Any], pci: FindPci) -> Identity:
-    info = found.get("IFLA_LINKINFO")
-    bus, device = found.get("IFLA_PARENT_DEV_BUS_NAME"), found.get("IFLA_PARENT_DEV_NAME")
+def _identity(ifindex: int, found: dict[int, bytes], pci: FindPci) -> Identity:
+    info = payloads(found.get(IFLA_LINKINFO, b""), 0)
+    bus, device = _text(found.get(IFLA_PARENT_DEV_BUS_NAME)), _text(found.get(IFLA_PARENT_DEV_NAME))
     return Identity(
-        ifindex=decoded["index"],
-        link_kind=(info.get_attr("IFLA_INFO_KIND") or "") if info is not None else "",
-        pci_address=pci(_text(bus), _text(device)) if bus and device else None,
-        permanent_address=found.get("IFLA_PERM_ADDRESS"),
+        ifindex=ifindex,
+        link_kind=_text(info.get(IFLA_INFO_KIND)),
+        pci_address=pci(bus, device) if bus and device else None,
+        permanent_address=_hardware(found.get(IFLA_PERM_ADDRESS)) or None,
     )
 
 
-def _state(name: str) -> str:
-    return STATES.get(name, name.lower())
+def _state(payload: bytes | None) -> str:
+    return STATES[payload[0]] if payload and payload[0] < len(STATES) else STATES[0]
+
+
+def _number(payload: bytes | None) -> int | None:
+    return int.from_bytes(payload, sys.byteorder) if payload is not None else None
+
+
+def _hardware(payload: bytes | None) -> str:
+    return payload.hex(":") if payload else ""
 
 
 def _raw(name: str) -> bytes:
     return name.encode("utf-8", "surrogateescape")
 
 
-def _text(value: str | bytes) -> str:
-    return value if isinstance(value, str) else value.decode("utf-8", "surrogateescape")
+def _text(payload: bytes | None) -> str:
+    return payload.split(b"\0")[0].decode("utf-8", "surrogateescape") if payload else ""

@@ -8,7 +8,7 @@ from socket import AF_INET, AF_INET6
 
 from adapters.netlink import addresses, links, routes
 from adapters.netlink.codec import ADDRESS, LINK, ROUTE
-from adapters.netlink.links import Related
+from adapters.netlink.links import Relation
 from adapters.netlink.nsfs import cookie, inside
 from adapters.netlink.socket import NetlinkSocket
 from ports.devices import Address, Link, LinkFacts, Route
@@ -52,16 +52,16 @@ class NetlinkNamespace:
 
     def links(self) -> tuple[Link, ...]:
         """All links, from one consistent dump."""
-        return tuple(related.link for related in self.related())
+        return tuple(links.link(message, self._pci) for message in self.socket.dump(LINK, links.every(), "interfaces"))
 
-    def related(self) -> list[Related]:
-        """All links, each with the link below it."""
-        return [links.related(message, self._pci) for message in self.socket.dump(LINK, links.every(), "interfaces")]
+    def relations(self) -> list[Relation]:
+        """How all links stand to each other."""
+        return [links.relation(message) for message in self.socket.dump(LINK, links.every(), "interfaces")]
 
     def facts(self, ifindex: int) -> LinkFacts:
         """The link with its addresses and routes."""
-        link = self.link(ifindex)
-        return LinkFacts(link=link, addresses=self.addresses(ifindex), routes=self._routes(ifindex))
+        link, addresses = self.link(ifindex), self.addresses(ifindex)
+        return LinkFacts(link=link, addresses=addresses, routes=routes.restored(self._routes(ifindex), addresses))
 
     def addresses(self, ifindex: int) -> tuple[Address, ...]:
         """The addresses of one link, in the kernel's order: a secondary after its primary."""

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address, ip_interface, ip_network
 from socket import AF_INET, AF_INET6
 from typing import Any
 
 from adapters.netlink.codec import HEADER, ROUTE, Request, decode
-from ports.devices import Route
+from ports.devices import Address, Route
 
 RTM_NEWROUTE, RTM_GETROUTE = 24, 26
 NLM_F_EXCL, NLM_F_CREATE = 0x200, 0x400
 RTN_UNICAST = 1
 RT_TABLE_LOCAL = 255
 RTPROT_REDIRECT, RTPROT_KERNEL, RTPROT_STATIC, RTPROT_RA = 1, 2, 4, 9
-BY_THEMSELVES = (RTPROT_REDIRECT, RTPROT_KERNEL, RTPROT_RA)
+BY_THEMSELVES = (RTPROT_REDIRECT, RTPROT_RA)
 RTNH_F_ONLINK = 4
 RTM_F_CLONED = 0x200
 IPV6_DEFAULT_METRIC = 1024  # IP6_RT_PRIO_USER
@@ -56,7 +56,7 @@ def adding(ifindex: int, route: Route) -> Request:
 
 
 def routes(message: bytes, ifindex: int) -> Iterator[Route]:
-    """The routes through the link that a message describes: none for those that the kernel makes, one for most others."""
+    """The unicast routes through the link that a message describes: one, or none, or one a hop of a multipath route."""
     if not _is_kept(message):
         return
     decoded = decode(ROUTE, message)
@@ -75,6 +75,21 @@ def default_links(message: bytes) -> Iterator[int]:
     for hop in (found, *map(_hop, found.get("RTA_MULTIPATH") or ())):
         if hop.get("RTA_OIF"):
             yield hop["RTA_OIF"]
+
+
+def restored(found: Iterable[Route], addresses: Iterable[Address]) -> tuple[Route, ...]:
+    """The routes that have to be put back, without those that come by themselves.
+
+    The kernel makes the routes to the networks of the addresses, except where it is told not to (NetworkManager adds
+    them itself then, with a metric, and calls the kernel their maker), and to link-local and multicast networks.
+    """
+    made = {ip_interface(address.prefix).network for address in addresses if not address.no_prefix_route}
+    return tuple(route for route in found if route.protocol != RTPROT_KERNEL or not _is_made(route, made))
+
+
+def _is_made(route: Route, made: set[Any]) -> bool:
+    network = ip_network(route.destination)
+    return network in made or network.is_link_local or network.is_multicast
 
 
 def same(one: Route, other: Route) -> bool:
