@@ -6,12 +6,14 @@ import gzip
 import hashlib
 import io
 import json
+import platform
 import tarfile
 from pathlib import Path
 from typing import Any
 
 NAME = "localhost/knd-test:1"
 FOREVER = ("/bin/busybox", "sleep", "2147483647")
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 APPLETS = ("sh", "sleep", "ip", "ping", "cat", "env", "nc", "true")
 
 
@@ -19,7 +21,7 @@ def write(busybox: Path, archive: Path) -> None:
     """An image whose process sleeps for ever: it is the sandbox (pause) image and the container image alike."""
     layer = _layer(busybox)
     config = {
-        "architecture": "amd64",
+        "architecture": ARCHITECTURES[platform.machine()],
         "os": "linux",
         "config": {"Entrypoint": list(FOREVER), "Env": ["PATH=/bin"]},
         "rootfs": {"type": "layers", "diff_ids": [_digest(layer)]},
