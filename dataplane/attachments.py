@@ -70,6 +70,8 @@ class Attachments:
         self._gates.close((plan,))
         taken: tuple[TakenBack, ...] = ()
         if record.phase is not Phase.PREPARED:
+            if record.plans == (plan,):
+                self._note(replace(record, phase=Phase.DETACHING))
             sites = self._sites(record, self._namespaces.of(record))
             taken = Transaction(self._clock).take_back(site for site in sites if site.plan in plan.devices)
             stuck = "; ".join(f"device {each.device}: {each.reason}" for each in taken if each.stuck)
