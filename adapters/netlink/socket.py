@@ -42,15 +42,21 @@ class KernelError(Failure):
 
 
 class NetlinkSocket:
-    """Requests in one network namespace, one after the other; threads may share it. ``sent`` counts message types."""
+    """Requests in one network namespace, one after the other; threads may share it.
 
-    def __init__(self, timeout: float = 10.0) -> None:
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+    ``sent`` counts requests by message type and whether they asked for a dump. ``transport`` is a netlink socket made in
+    the namespace (not given: one of the calling thread's), or what answers like one.
+    """
+
+    def __init__(self, timeout: float, transport: socket.socket | None = None) -> None:
+        self._socket = transport or _bound()
         self._timeout = timeout
         self._lock = threading.Lock()
-        self._sequence = int(time.time()) & 0x3FFFFFFF
+        self._sequence = 0
         self.sent: Counter[tuple[int, bool]] = Counter()
-        self._configure()
+        seconds = int(timeout)
+        limit = struct.pack("@ll", seconds, int((timeout - seconds) * 1e6))
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
 
     def change(self, layout: Layout, request: Request, subject: str) -> None:
         """Carry a change out; returns when the kernel has done it."""
@@ -74,15 +80,6 @@ class NetlinkSocket:
     def close(self) -> None:
         """Give the socket up. Repeatable."""
         self._socket.close()
-
-    def _configure(self) -> None:
-        seconds = int(self._timeout)
-        limit = struct.pack("@ll", seconds, int((self._timeout - seconds) * 1e6))
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
-        for option in (NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK):
-            with suppress(OSError):  # kernels before 4.20: no filter, no texts; answers are checked here anyway
-                self._socket.setsockopt(SOL_NETLINK, option, 1)
-        self._socket.bind((0, 0))
 
     def _talk(self, layout: Layout, request: Request, subject: str) -> Iterator[bytes]:
         with self._lock:
@@ -128,6 +125,15 @@ class NetlinkSocket:
 
 class _Interrupted(Exception):
     """The table changed while it was dumped."""
+
+
+def _bound() -> socket.socket:
+    made = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+    for option in (NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK):
+        with suppress(OSError):  # kernels before 4.20: no filter, no texts; answers are checked here anyway
+            made.setsockopt(SOL_NETLINK, option, 1)
+    made.bind((0, 0))
+    return made
 
 
 def _finish(message: bytes, interrupted: bool, subject: str) -> None:
