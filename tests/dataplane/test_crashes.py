@@ -96,7 +96,7 @@ def crashed(number: int, moment: str, verb: Verb, attached_first: bool) -> tuple
 
 def all_crashes(verb: Verb, attached_first: bool, moment: str) -> list[Host]:
     """The host after a crash at each event there is."""
-    hosts = []
+    hosts: list[Host] = []
     for number in range(1000):
         host, gone_off = crashed(number, moment, verb, attached_first)
         if not gone_off:

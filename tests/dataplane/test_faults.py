@@ -81,7 +81,7 @@ def test_an_attach_that_fails_at_any_call_leaves_the_host_as_it_was(number: int,
     record = host.ledger.read(POD.uid)
     assert record is not None
     if not failed:  # the failing call was one that the worker could do without
-        assert (record.phase, host.gate.opened()) == (Phase.ATTACHED, {CLAIM.uid})
+        assert (record.phase, host.gate.opened()) == (Phase.ATTACHED, frozenset({CLAIM.uid}))
         worker.detach(box, host.call())
     assert host.kernel.host_facts() == host.before
     assert host.kernel.links_at(host.path("sandbox-1")) == ()

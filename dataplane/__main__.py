@@ -1,0 +1,97 @@
+"""``python -m dataplane``: the privileged process put together. ``knd dataplane`` becomes this by exec.
+
+It gives up what it does not need before it reads anything that others wrote, makes the ledger and the kernel agree
+before it serves anybody, and leaves every pod as it is when it stops.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import stat
+import sys
+
+from adapters.bus.dataplane import serve_attaching, serve_preparing
+from adapters.cdi.gate import CdiGate, NoGate
+from adapters.clock.host import HostClock
+from adapters.logs import setup as logs
+from adapters.netlink.kernel import NetlinkKernel
+from adapters.privileges import capabilities
+from dataplane.ledger import FileLedger
+from dataplane.lock import RuntimeLock
+from dataplane.worker import Worker
+from ports import options
+from ports.errors import Code, Failure
+from ports.gate import Gate
+from ports.places import Places
+
+log = logging.getLogger("knd.dataplane")
+
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+ENDINGS = (signal.SIGTERM, signal.SIGINT)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Serve until SIGTERM or SIGINT. 0: stopped; 1: could not start, said in one line; 2: bad flag."""
+    chosen = options.parser("knd dataplane", "Do what plans say to this host.", options.DATAPLANE, os.environ)
+    args = chosen.parse_args(argv)
+    logs.setup("dataplane", args.log_level, args.log_format)
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)  # before any thread: they inherit it, and sigwait alone gets them
+    os.umask(0o077)
+    try:
+        return _serve(args)
+    except Failure as failure:
+        log.error("cannot start: %s", failure)
+        return 1
+
+
+def _serve(args: argparse.Namespace) -> int:
+    _private_directory(args.runtime_dir)
+    lock = RuntimeLock(args.runtime_dir)
+    kept = capabilities.keep_only(capabilities.NET_ADMIN, capabilities.SYS_ADMIN)
+    if len(kept) < 2:
+        log.warning("CAP_NET_ADMIN or CAP_SYS_ADMIN is missing: devices cannot be moved")
+    places = Places(args.runtime_dir)
+    worker = build(args, places)
+    worker.recover()
+    servers = (serve_preparing(places.prepare_socket, worker), serve_attaching(places.attach_socket, worker))
+    try:
+        for server in servers:
+            server.start()
+        log.info("serving in %s", args.runtime_dir)
+        ended_by = signal.sigwait(ENDINGS)
+        log.info("stopping on %s; attached pods stay attached", signal.Signals(ended_by).name)
+    finally:
+        for server in servers:
+            server.stop()
+        lock.release()
+    return 0
+
+
+def build(args: argparse.Namespace, places: Places) -> Worker:
+    """The worker over this host's kernel."""
+    gate: Gate = CdiGate(args.cdi_root, args.driver_name) if args.cdi_root else NoGate()
+    return Worker(NetlinkKernel(args.sysfs_root), FileLedger(places.ledger, _boot_id()), gate, HostClock())
+
+
+def _boot_id() -> str:
+    with open(BOOT_ID, encoding="ascii") as file:
+        return file.read().strip()
+
+
+def _private_directory(path: str) -> None:
+    hint = "remove it or choose another --runtime-dir"
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+        state = os.lstat(path)
+        if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.geteuid():
+            raise Failure(Code.REFUSED, path, "is not a directory of this user", hint)
+        os.chmod(path, 0o700)
+    except OSError as error:
+        raise Failure(Code.UNAVAILABLE, path, os.strerror(error.errno or 0), hint) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())
