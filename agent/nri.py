@@ -1,0 +1,111 @@
+"""``knd nri``: the container runtime's side, as one process.
+
+It needs neither the dataplane nor the DRA frontend to be up: pods that are not ours pass, and the others wait at the gate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+from dataclasses import dataclass
+
+from adapters.bus.dataplane import AttachingClient
+from adapters.bus.frontends import OutcomesClient, serve_runtime_link
+from adapters.bus.server import Server
+from adapters.clock.host import HostClock
+from adapters.ledger.reader import FileLedgerReader
+from adapters.logs import setup as logs
+from adapters.nri.plugin import Plugin
+from adapters.telemetry.factory import ClosingTracer, make_tracer
+from agent.services.attaching import Attacher
+from agent.services.live import Live
+from agent.services.outcomes import Sender
+from agent.services.reconciling import Reconciler
+from agent.services.sandboxes import Sandboxes
+from ports import options
+from ports.dataplane import Call
+from ports.errors import Failure
+from ports.frontends import RuntimeState
+from ports.places import Places
+
+log = logging.getLogger("knd.nri")
+
+INDEX = "00"  # before other plugins, so that nobody works on a container that is refused
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Link:
+    """``RuntimeLink`` over the plugin of this process."""
+
+    plugin: Plugin
+
+    def state(self, call: Call) -> RuntimeState:  # noqa: ARG002 - as the port has it
+        """The connection now."""
+        return self.plugin.state()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Frontend:
+    """Everything of this process that runs."""
+
+    plugin: Plugin
+    link: Server
+    sender: Sender
+    reconciler: Reconciler
+    tracer: ClosingTracer
+
+    def start(self) -> None:
+        """Take the state socket first: it tells whether another ``knd nri`` runs here already."""
+        self.link.start()
+        for name, loop in (("outcomes", self.sender.run), ("reconcile", self.reconciler.run)):
+            threading.Thread(target=loop, name=f"knd-{name}", daemon=True).start()
+        self.plugin.start()
+
+    def stop(self) -> None:
+        """End the connection to the runtime first: it drops us and goes on. Attached pods stay attached."""
+        self.plugin.stop()
+        self.sender.stop()
+        self.reconciler.stop()
+        self.link.stop()
+        self.tracer.close()
+
+
+def build(chosen: argparse.Namespace) -> Frontend:
+    """The process put together, nothing started."""
+    places, clock = Places(chosen.runtime_dir), HostClock()
+    ledger, dataplane = FileLedgerReader(places.ledger), AttachingClient(places.attach_socket)
+    tracer = make_tracer("knd-nri", os.environ)
+    sender = Sender(OutcomesClient(places.outcomes_socket), clock)
+    attacher, live = Attacher(dataplane, sender.put, tracer, clock), Live()
+    reconciler = Reconciler(dataplane, ledger, live, attacher, clock)
+    hooks = Sandboxes(ledger=ledger, attacher=attacher, live=live, reconciler=reconciler)
+    plugin = Plugin(chosen.nri_socket, chosen.driver_name, hooks, INDEX)
+    link = serve_runtime_link(places.state_socket, Link(plugin=plugin))
+    return Frontend(plugin=plugin, link=link, sender=sender, reconciler=reconciler, tracer=tracer)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run until SIGTERM or SIGINT; 0 then, 1 when it cannot start, 2 for a bad flag."""
+    about = "Serve the container runtime's NRI hooks: attach when a sandbox starts, detach when it ends."
+    chosen = options.parser("knd nri", about, options.NRI, os.environ).parse_args(argv)
+    logs.setup("nri", chosen.log_level, chosen.log_format)
+    told = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: told.set())
+    frontend = build(chosen)
+    try:
+        frontend.start()
+    except Failure as failure:
+        log.error("cannot start: %s", failure)
+        return 1
+    told.wait()
+    frontend.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
