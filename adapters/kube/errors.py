@@ -1,0 +1,63 @@
+"""From HTTP statuses and transport errors to ``ports.errors.Failure``, with the server's own words."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import urllib3
+
+from ports.errors import Code, Failure
+
+CODES = {
+    400: Code.INVALID,
+    401: Code.REFUSED,
+    403: Code.REFUSED,
+    404: Code.NOT_FOUND,
+    405: Code.INVALID,
+    406: Code.INVALID,
+    409: Code.CONFLICT,
+    413: Code.INVALID,
+    415: Code.INVALID,
+    422: Code.INVALID,
+}
+HINTS = {
+    401: "the service account's token is not accepted; is this the right cluster?",
+    403: "grant the service account this right (see manifests)",
+}
+NO_DRIVER_RIGHT = "changing status.devices requires"
+NO_SUCH_FIELD = "failed to create typed patch object"
+RIGHT_HINT = "grant associated-node:patch on resourceclaims/driver for this driver (see manifests)"
+
+
+def status_failure(subject: str, status: int, body: bytes) -> Failure:
+    """What an answer that is no success means. An undeclared field in an apply is 500, a missing driver right 422."""
+    text = status_text(body) or f"HTTP status {status}"
+    if NO_DRIVER_RIGHT in text:
+        return Failure(Code.REFUSED, subject, text, RIGHT_HINT)
+    if NO_SUCH_FIELD in text:
+        return Failure(Code.INVALID, subject, text)
+    return Failure(CODES.get(status, Code.UNAVAILABLE), subject, text, HINTS.get(status, ""))
+
+
+def transport_failure(subject: str, server: str, error: urllib3.exceptions.HTTPError) -> Failure:
+    """What a request without an answer means; for a write it is unknown whether it was carried out."""
+    reason = getattr(error, "reason", None) or error
+    if isinstance(reason, urllib3.exceptions.TimeoutError):
+        return Failure(Code.DEADLINE, subject, f"no answer from {server} in time")
+    return Failure(Code.UNAVAILABLE, subject, f"no answer from {server}: {reason}", "is the API server reachable?")
+
+
+def status_text(body: bytes) -> str:
+    """The ``message`` of a Status object, else the beginning of whatever a proxy answered."""
+    message = parsed(body).get("message")
+    return message if isinstance(message, str) and message else body[:200].decode(errors="replace").strip()
+
+
+def parsed(body: bytes) -> dict[str, Any]:
+    """The JSON object in ``body``; empty when there is none."""
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
