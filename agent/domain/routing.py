@@ -33,11 +33,11 @@ def addresses_for(config: NetworkConfig, facts: LinkFacts) -> tuple[Address, ...
 
 def routes_for(config: NetworkConfig, facts: LinkFacts) -> tuple[Route, ...]:
     """The routes in the pod: the claim's win over the host's for the same destination; on-link ones come first."""
-    asked = tuple(dict.fromkeys(_route(route) for route in config.routes or ()))
+    asked = tuple(_route(route) for route in config.routes or ())
     replaced = {(route.destination, route.table) for route in asked}
     inherited = (route for route in facts.routes if inherits(config) and _transferable(route))
-    kept = tuple(route for route in inherited if (route.destination, route.table) not in replaced)
-    return tuple(sorted((*asked, *kept), key=_rank))
+    kept = (route for route in inherited if (route.destination, route.table) not in replaced)
+    return tuple(sorted(dict.fromkeys((*asked, *kept)), key=_rank))
 
 
 def route_mistakes(config: NetworkConfig, facts: LinkFacts, local: frozenset[str]) -> Iterator[str]:

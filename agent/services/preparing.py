@@ -9,7 +9,7 @@ from agent.domain import claims
 from agent.domain.claims import Allocated, Configured
 from agent.domain.planning import plan
 from agent.services.inventories import Inventories
-from agent.services.patience import AWAY, PASSING, patiently
+from agent.services.patience import AWAY, PASSING, Patience
 from agent.services.tracing import Steps
 from ports.clock import Clock
 from ports.cluster import Claims, Json
@@ -47,15 +47,16 @@ class Preparation:
         self._runtime = runtime
         self._inventories = inventories
         self._clock = clock
+        self._patience = Patience(clock)
         self._plans: dict[str, Plan] = {}
 
     def prepare(self, claim: ClaimRef, deadline: float, steps: Steps, traceparent: str) -> tuple[Allocated, ...]:
         """The claim's devices of this driver, all of them prepared."""
         end = deadline - MARGIN
         with steps.step("runtime"):
-            patiently(self._clock, end, AWAY, lambda: self._require_runtime(end, traceparent))
+            self._patience.try_until(end, AWAY, lambda: self._require_runtime(end, traceparent))
         with steps.step("held"):
-            held = patiently(self._clock, end, AWAY, lambda: self._held(claim, end, traceparent))
+            held = self._patience.try_until(end, AWAY, lambda: self._held(claim, end, traceparent))
         with steps.step("claim"):
             body = self._claim(claim, end, held)
         if body is None:
@@ -71,12 +72,16 @@ class Preparation:
         self._plan(claim, body, end, steps, traceparent)
         return devices
 
+    def end(self) -> None:
+        """Wait for nothing any more: the process ends."""
+        self._patience.end()
+
     def unprepare(self, claim: ClaimRef, deadline: float, steps: Steps, traceparent: str) -> tuple[str, ...]:
         """Give the claim's devices back to the host; those that could not be, each with the reason."""
         end = deadline - MARGIN
         until = min(end, self._clock.monotonic() + PATIENCE)
         with steps.step("take back"):
-            return patiently(self._clock, until, AWAY, lambda: self._take_back(claim, end, traceparent))
+            return self._patience.try_until(until, AWAY, lambda: self._take_back(claim, end, traceparent))
 
     def _take_back(self, claim: ClaimRef, end: float, traceparent: str) -> tuple[str, ...]:
         detached = self._dataplane.unprepare(claim.uid, _call(end, traceparent))
@@ -90,7 +95,7 @@ class Preparation:
             return
         pod = claims.consumer(body, claim)
         until = min(end, self._clock.monotonic() + PATIENCE)
-        patiently(self._clock, until, PASSING, lambda: self._plan_once(claim, pod, moved, end, steps, traceparent))
+        self._patience.try_until(until, PASSING, lambda: self._plan_once(claim, pod, moved, end, steps, traceparent))
 
     def _plan_once(
         self,
@@ -152,7 +157,7 @@ class Preparation:
         """The claim, checked; None when the API server is away and what is held must do."""
         until = end if held is None else self._clock.monotonic()
         try:
-            body = patiently(self._clock, until, AWAY, lambda: self._cluster.claim(claim.namespace, claim.name))
+            body = self._patience.try_until(until, AWAY, lambda: self._cluster.claim(claim.namespace, claim.name))
         except Failure as failure:
             if held is None or failure.code not in AWAY:
                 raise

@@ -56,17 +56,20 @@ class Reconciler:
         """End ``run``; a comparison under way ends by its own deadline."""
         self._bell.close()
 
+    def once(self) -> None:
+        """One comparison, now, and what has to be told of it."""
+        self.digest(self._compare())
+
     def _until_done(self) -> None:
         while not self._bell.closed:
             try:
-                report = self._compare()
+                self.once()
             except Failure as failure:
                 level = logging.DEBUG if self.backoff.attempts else logging.WARNING
                 log.log(level, "not reconciled yet: %s", failure)
                 self._bell.pause(self.backoff.next())
             else:
                 self.backoff.reset()
-                self._digest(report)
                 return
 
     def _compare(self) -> Report:
@@ -76,7 +79,8 @@ class Reconciler:
             self.attacher.retain({sandbox.id for sandbox in sandboxes})
             return self.dataplane.reconcile(sandboxes, call)
 
-    def _digest(self, report: Report) -> None:
+    def digest(self, report: Report) -> None:
+        """Log what was found, and tell of what is attached and what is broken."""
         for finding in report.findings:
             level = LEVELS.get(finding.verdict, logging.INFO)
             log.log(

@@ -1,0 +1,38 @@
+"""What a node publishes: what the host shows, and what it shows no more because a pod has it."""
+
+from __future__ import annotations
+
+from agent.domain.inventory import complete
+from ports.devices import Device, Identity, Inventory
+from ports.outbox import Holding
+from tests.domain.values import device
+
+
+def inventory(*devices: Device) -> Inventory:
+    return Inventory(generation=1, devices=devices)
+
+
+def hardware(name: str, pci: str) -> Device:
+    return Device(name=name, identity=Identity(ifindex=3, pci_address=pci), interface=name)
+
+
+def test_a_device_in_a_pod_stays_published_as_it_was() -> None:
+    away = device("b", mtu=9000)
+    assert complete(inventory(device("a"), device("c")), (Holding(devices=(away,)),)) == (
+        device("a"),
+        away,
+        device("c"),
+    )
+
+
+def test_what_the_host_shows_wins() -> None:
+    assert complete(inventory(device("a", mtu=1)), (Holding(devices=(device("a", mtu=2),)),)) == (device("a", mtu=1),)
+
+
+def test_hardware_that_came_back_under_another_name_is_not_published_twice() -> None:
+    back = hardware("renamed", "0000:3b:00.1")
+    assert complete(inventory(back), (Holding(devices=(hardware("ens1", "0000:3b:00.1"),)),)) == (back,)
+
+
+def test_two_made_up_links_are_two_devices() -> None:
+    assert len(complete(inventory(device("a")), (Holding(devices=(device("b"),)),))) == 2
