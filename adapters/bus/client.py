@@ -7,6 +7,7 @@ more with the same key, which the server answers without carrying it out twice.
 
 from __future__ import annotations
 
+import logging
 import os
 import socket as plain_socket
 import time
@@ -20,6 +21,8 @@ from adapters.bus.envelope import MAX_REPLY, VERSION, Reply, Request, pack, unpa
 from adapters.bus.verbs import Verb
 from ports.dataplane import Call
 from ports.errors import Code, Failure
+
+log = logging.getLogger("knd.bus")
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -61,6 +64,7 @@ class Client:
         try:
             data = self._exchange(frame, request, patience=0.0)
         except _BrokenOff:
+            log.info("%s broke off before it answered %s; asking once more", self.peer, request.verb)
             try:
                 data = self._exchange(frame, request, patience=RETURN_SECONDS)
             except _BrokenOff:

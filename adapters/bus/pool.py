@@ -9,6 +9,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 Job = Callable[[], None]
 
@@ -44,10 +45,10 @@ class Bell:
 
 
 class Pool:
-    """A fixed number of threads behind a bounded queue."""
+    """A fixed number of threads behind a queue. Whoever offers jobs sees to it that they do not become too many."""
 
-    def __init__(self, name: str, workers: int, backlog: int) -> None:
-        self._jobs: queue.Queue[Job | None] = queue.Queue(backlog)
+    def __init__(self, name: str, workers: int) -> None:
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._threads = [
             threading.Thread(target=self._work, name=f"{name}-{number}", daemon=True) for number in range(workers)
         ]
@@ -57,30 +58,21 @@ class Pool:
         for thread in self._threads:
             thread.start()
 
-    def offer(self, job: Job) -> bool:
-        """Queue a job that never raises; False when the queue is full."""
-        try:
-            self._jobs.put_nowait(job)
-        except queue.Full:
-            return False
-        return True
+    def offer(self, job: Job) -> None:
+        """Queue a job, which must not raise."""
+        self._jobs.put(job)
 
-    def stop(self) -> None:
-        """Forget queued jobs and let the threads end after the job they are at. Does not wait for them."""
-        while True:
-            try:
+    def stop(self) -> int:
+        """Forget the jobs that nobody has begun, and let the threads end after theirs, without waiting; how many were
+        forgotten."""
+        forgotten = 0
+        with suppress(queue.Empty):
+            while True:
                 self._jobs.get_nowait()
-            except queue.Empty:
-                break
+                forgotten += 1
         for _ in self._threads:
-            self.offer_end()
-
-    def offer_end(self) -> None:
-        """Have one thread end."""
-        try:
-            self._jobs.put_nowait(None)
-        except queue.Full:
-            return  # a daemon thread that stays costs nothing: the process ends
+            self._jobs.put(None)
+        return forgotten
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:

@@ -61,7 +61,8 @@ class Server:
         self._routes = {route.verb: route for route in routes}
         self._clock = clock
         self._endpoint = Endpoint(path)
-        self._pool = Pool("bus-worker", workers, backlog)
+        self._pool = Pool("bus-worker", workers)
+        self._most = workers + backlog
         self._replays: Replays[_Peer] = Replays()
         self._answers: deque[tuple[Request, _Answer]] = deque()
         self._under_way = 0
@@ -113,7 +114,7 @@ class Server:
         return self._socket in ready
 
     def _drain(self, poller: zmq.Poller) -> None:
-        self._pool.stop()
+        self._under_way -= self._pool.stop()  # those connections just end, and their askers see it
         poller.unregister(self._socket)
         end = self._clock() + STOP_SECONDS
         while self._under_way and (left := end - self._clock()) > 0:
@@ -150,10 +151,11 @@ class Server:
             self._begin(route, request, peer)
 
     def _begin(self, route: Route, request: Request, peer: _Peer) -> None:
-        if not self._pool.offer(lambda: self._carry_out(route, request)):
+        if self._under_way >= self._most:
             raise Failure(Code.UNAVAILABLE, self.path, "too many commands are waiting", "try again later")
         self._under_way += 1
         self._replays.begin(request, peer)
+        self._pool.offer(lambda: self._carry_out(route, request))
 
     def _route(self, verb: str) -> Route:
         route = self._routes.get(verb)
