@@ -111,7 +111,11 @@ class Attacher:
     def _attach(self, sandbox: PodSandbox, record: PodRecord, deadline: float) -> Attached:
         with self.alone(deadline - self.clock.monotonic(), str(record.pod)):
             call = self._call(deadline, _traceparent(record))
-            return self._patiently(lambda: self.dataplane.attach(live.of(sandbox), call), deadline)
+            attached = self._patiently(lambda: self.dataplane.attach(live.of(sandbox), call), deadline)
+        missing = {plan.claim.uid for plan in record.plans if plan.devices} - _claims(attached)
+        if missing or attached.sandbox != sandbox.id:
+            raise Failure(Code.INTERNAL, str(record.pod), "the dataplane attached something else", "report this")
+        return attached
 
     def _patiently(self, action: Callable[[], T], deadline: float) -> T:
         """A dataplane that is being restarted is back within a second: wait for it as long as there is time."""
@@ -148,6 +152,10 @@ def about(record: PodRecord) -> dict[str, str]:
         "claim": ", ".join(str(plan.claim) for plan in record.plans),
         "trace": trace_id(_traceparent(record)),
     }
+
+
+def _claims(attached: Attached) -> set[str]:
+    return {device.claim.uid for device in attached.devices}
 
 
 def _traceparent(record: PodRecord | None) -> str:

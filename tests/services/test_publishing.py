@@ -1,0 +1,231 @@
+"""The node's slices: right after every change, silent when nothing changed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+import pytest
+
+from agent.services.inventories import Inventories
+from agent.services.publishing import Publishing
+from ports.devices import AttributeValue, Device, Inventory
+from ports.errors import Code, Failure
+from ports.outbox import Holding
+from tests.contracts.cluster.fake import FakeCluster
+from tests.domain.values import device
+from tests.services.support import DRIVER, NODE, FakeMeter
+from tests.support.clock import FakeClock
+from tests.support.shelf import MemoryShelf
+
+AWAY = Failure(Code.UNAVAILABLE, "API server", "connection refused")
+NAME = "00000-dra.net-node1"
+
+
+class Bench:
+    """Publishing on a fake cluster, its loops not running."""
+
+    def __init__(self, keeps: Callable[[Mapping[str, AttributeValue]], bool] = lambda _: True) -> None:
+        self.cluster = FakeCluster(NODE, DRIVER)
+        self.meter = FakeMeter()
+        self.shelf: MemoryShelf[Holding] = MemoryShelf()
+        self.inventories = Inventories(self.shelf, self.wake)
+        self.publishing = Publishing(
+            driver=DRIVER,
+            node=NODE,
+            cluster=self.cluster,
+            inventories=self.inventories,
+            keeps=keeps,
+            clock=FakeClock(),
+            meter=self.meter,
+        )
+
+    def wake(self) -> None:
+        self.publishing.wake()
+
+    def show(self, *devices: Device) -> None:
+        self.inventories.put(Inventory(generation=1, devices=devices))
+
+    def published(self) -> list[str]:
+        bodies = self.cluster.slices()
+        return [device["name"] for body in bodies for device in body["spec"].get("devices", [])]
+
+    def writes(self) -> int:
+        return sum(call in ("create_slice", "update_slice", "delete_slice") for call in self.cluster.calls)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        threads = [threading.Thread(target=loop, daemon=True) for loop in (self.publishing.run, self.publishing.watch)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self.publishing.stop()
+            threads[0].join(5)
+            assert not threads[0].is_alive()
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 15.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "did not happen in time"
+        time.sleep(0.01)
+
+
+def test_nothing_is_published_before_the_first_inventory() -> None:
+    bench = Bench()
+    bench.publishing.publish()
+    assert bench.cluster.calls == []
+    assert bench.publishing.problem == "no slice written yet"
+
+
+def test_an_inventory_becomes_slices_once() -> None:
+    bench = Bench()
+    bench.show(device("ens1"), device("ens2"))
+    bench.publishing.publish()
+    bench.publishing.publish()
+    assert bench.published() == ["ens1", "ens2"]
+    assert (bench.writes(), bench.publishing.problem) == (1, "")
+    assert bench.meter.values["knd_published_devices"] == 2
+    assert bench.meter.counts["knd_slice_writes", "create", "success"] == 1
+
+
+def test_the_filter_decides_what_is_published() -> None:
+    bench = Bench(keeps=lambda attributes: attributes.get("dra.net/type") != "veth")
+    bench.show(device("ens1", type="device"), device("veth1", type="veth"))
+    bench.publishing.publish()
+    assert bench.published() == ["ens1"]
+
+
+def test_an_empty_host_is_published_too() -> None:
+    bench = Bench()
+    bench.show()
+    bench.publishing.publish()
+    assert len(bench.cluster.slices()) == 1
+
+
+def test_the_node_is_asked_for_once_until_the_kubelet_registers_us_again() -> None:
+    bench = Bench()
+    bench.show()
+    bench.publishing.publish()
+    bench.publishing.publish()
+    assert bench.cluster.calls.count("node_uid") == 1
+    bench.publishing.resync()
+    bench.publishing.publish()
+    assert bench.cluster.calls.count("node_uid") == 2
+
+
+def test_a_dropped_field_is_logged_and_not_sent_again(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench()
+    bench.cluster.dropped_device_fields.add("attributes")
+    bench.show(device("ens1", mtu=1500))
+    with caplog.at_level(logging.WARNING, "knd.publishing"):
+        bench.publishing.publish()
+        bench.publishing.publish()
+    assert bench.writes() == 1
+    assert "dropped it: ens1: attributes" in caplog.text
+
+
+def test_what_had_to_be_left_out_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench()
+    bench.show(device("ens1", alias="x" * 65))
+    with caplog.at_level(logging.WARNING, "knd.publishing"):
+        bench.publishing.publish()
+        bench.publishing.publish()
+    assert caplog.text.count("attribute dra.net/alias shortened") == 1
+
+
+def test_a_burst_is_one_write() -> None:
+    bench = Bench()
+    with bench.running():
+        for count in range(1, 30):
+            bench.show(*(device(f"d{index}") for index in range(count)))
+        eventually(lambda: len(bench.published()) == 29)
+    assert bench.writes() <= 2
+
+
+def test_slices_that_somebody_deletes_come_back() -> None:
+    bench = Bench()
+    bench.show(device("ens1"))
+    with bench.running():
+        eventually(lambda: bench.published() == ["ens1"])
+        bench.cluster.remove_slice(NAME)
+        eventually(lambda: bench.published() == ["ens1"])
+    assert bench.cluster.calls.count("create_slice") == 2
+
+
+def test_an_api_server_that_comes_back_gets_the_slices() -> None:
+    bench = Bench()
+    bench.cluster.fail(AWAY, times=3)
+    bench.show(device("ens1"))
+    with bench.running():
+        eventually(lambda: "create_slice" in bench.cluster.calls)
+        eventually(lambda: bench.publishing.problem == "")
+
+
+def test_a_problem_is_shown_while_it_lasts() -> None:
+    bench = Bench()
+    bench.show(device("ens1"))
+    bench.cluster.fail(AWAY, times=10_000)
+    with bench.running():
+        eventually(lambda: "connection refused" in bench.publishing.problem)
+
+
+def test_a_conflict_leads_to_a_fresh_comparison() -> None:
+    bench = Bench()
+    bench.show(device("ens1"))
+    with bench.running():
+        eventually(lambda: bench.publishing.problem == "")
+        bench.cluster.update_slice(
+            {**bench.cluster.slices()[0], "spec": {"driver": DRIVER, "nodeName": NODE, "pool": {}}}
+        )
+        eventually(lambda: bench.published() == ["ens1"])
+        eventually(lambda: bench.publishing.problem == "")
+
+
+def test_stop_ends_the_loop_at_once_and_leaves_the_slices() -> None:
+    bench = Bench()
+    bench.show(device("ens1"))
+    with bench.running():
+        eventually(lambda: bench.published() == ["ens1"])
+    assert bench.published() == ["ens1"]
+
+
+def test_held_devices_are_known_after_a_restart() -> None:
+    bench = Bench()
+    bench.inventories.hold("claim", (device("ens1"),))
+    again = Inventories(bench.shelf)
+    again.put(Inventory(generation=1))
+    assert again.devices() == (device("ens1"),)
+
+
+class Feed:
+    """A feed that fails first."""
+
+    def __init__(self, *answers: Inventory | Failure | None) -> None:
+        self.answers = list(answers)
+
+    def latest(self, timeout: float) -> Inventory | None:
+        answer = self.answers.pop(0) if self.answers else None
+        if isinstance(answer, Failure):
+            raise answer
+        if answer is None:
+            time.sleep(0.01)
+        return answer
+
+
+def test_the_feed_is_followed_whatever_happens_to_it() -> None:
+    from agent.services.bell import Bell
+
+    bench, bell = Bench(), Bell()
+    feed = Feed(None, Failure(Code.UNAVAILABLE, "watch", "away"), Inventory(generation=5, devices=(device("ens1"),)))
+    thread = threading.Thread(target=bench.inventories.follow, args=(feed, bell), daemon=True)
+    thread.start()
+    eventually(lambda: bench.inventories.device("ens1") is not None)
+    bell.close()
+    thread.join(5)
+    assert not thread.is_alive()
