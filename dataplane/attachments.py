@@ -14,13 +14,15 @@ from dataplane.gates import Gates
 from dataplane.namespaces import Namespaces
 from dataplane.steps import Site
 from dataplane.transaction import TakenBack, Transaction
+from dataplane.transitions import already, attached, detached, placed, without
 from ports.clock import Clock
 from ports.dataplane import Sandbox
+from ports.devices import Link
 from ports.errors import Code, Failure
 from ports.kernel import Kernel, Namespace
 from ports.ledger import Ledger, Phase, PodRecord
 from ports.plan import DevicePlan, Plan
-from ports.results import Attached, AttachedDevice, Detached
+from ports.results import Attached, Detached
 
 log = logging.getLogger("knd.dataplane")
 
@@ -38,13 +40,13 @@ class Attachments:
     def attach(self, record: PodRecord, sandbox: Sandbox, check_time: Callable[[], None]) -> Attached:
         """Carry out all plans of a prepared pod, or undo everything and raise."""
         pod = self._enter(record, sandbox)
-        begun = _placed(record, sandbox, pod)
+        begun = placed(record, sandbox, pod)
         transaction = Transaction(self._clock)
         sites = self._sites(begun, pod)
         try:
             self._ledger.write(begun)
             transaction.carry_out(sites, check_time)
-            done = _attached(begun, sites, pod)
+            done = attached(begun, sites, pod)
             self._ledger.write(done)
             self._gates.open(done)
         except Exception as error:
@@ -60,7 +62,7 @@ class Attachments:
         leaving = replace(record, phase=Phase.DETACHING)
         self._note(leaving)
         taken = Transaction(self._clock).take_back(self._sites(leaving, pod))
-        return self._settle(leaving, taken), _detached(record, taken)
+        return self._settle(leaving, taken), detached(record, taken)
 
     def drop(self, record: PodRecord, plan: Plan) -> Detached:
         """Take one claim's devices back and forget the claim; the pod's other claims stay as they are.
@@ -78,17 +80,17 @@ class Attachments:
             if stuck:
                 raise Failure(Code.KERNEL, str(plan.claim), stuck, "it is tried again")
         self._forget(record, plan)
-        return _detached(record, taken)
+        return detached(record, taken)
 
     def missing(self, record: PodRecord) -> tuple[str, ...]:
-        """The devices of an attached pod that are not in its namespace now."""
-        pod = self._namespaces.of(record)
-        return tuple(site.plan.device for site in self._sites(record, pod) if site.in_pod() is None)
-
-    def present(self, record: PodRecord) -> tuple[Site, ...]:
-        """The devices that are in the pod's namespace now, as far as that is alive."""
+        """The devices of an attached pod that are not in its namespace now; all of them when that is gone."""
         sites = self._sites(record, self._namespaces.of(record))
-        return tuple(site for site in sites if site.in_pod() is not None)
+        return tuple(site.plan.device for site in sites if site.in_pod() is None)
+
+    def present(self, record: PodRecord) -> tuple[tuple[DevicePlan, Link], ...]:
+        """The devices that are in the pod's namespace now, each as the kernel shows it."""
+        found = ((site.plan, site.in_pod()) for site in self._sites(record, self._namespaces.of(record)))
+        return tuple((plan, link) for plan, link in found if link is not None)
 
     def _enter(self, record: PodRecord, sandbox: Sandbox) -> Namespace:
         if sandbox.netns is None:
@@ -133,31 +135,12 @@ class Attachments:
             log.error("cannot write the ledger: %s", failure, extra={"pod": str(record.pod)})
 
     def _forget(self, record: PodRecord, plan: Plan) -> None:
-        rest = tuple(other for other in record.plans if other != plan)
-        if not rest:
-            self._ledger.remove(record.pod.uid)
-            self._namespaces.leave(record.sandbox)
+        rest = without(record, plan)
+        if rest.plans:
+            self._ledger.write(rest)
             return
-        kept = tuple(index for index, device in enumerate(record.devices) if device.claim != plan.claim)
-        self._ledger.write(
-            replace(
-                record,
-                plans=rest,
-                devices=tuple(record.devices[index] for index in kept),
-                indexes=tuple(record.indexes[index] for index in kept),
-            )
-        )
-
-
-def already(record: PodRecord) -> Attached:
-    """The answer for a pod that is attached."""
-    return Attached(
-        pod=record.pod,
-        sandbox=record.sandbox or "",
-        devices=record.devices,
-        already=True,
-        traceparent=record.plans[0].traceparent,
-    )
+        self._ledger.remove(record.pod.uid)
+        self._namespaces.leave(record.sandbox)
 
 
 def as_failure(error: Exception, record: PodRecord) -> Failure:
@@ -166,46 +149,3 @@ def as_failure(error: Exception, record: PodRecord) -> Failure:
         return error
     log.exception("a defect", exc_info=error, extra={"pod": str(record.pod)})
     return Failure(Code.INTERNAL, str(record.pod), f"{type(error).__name__}: {error}", "see the dataplane's log")
-
-
-def _placed(record: PodRecord, sandbox: Sandbox, pod: Namespace) -> PodRecord:
-    return PodRecord(
-        pod=record.pod,
-        plans=record.plans,
-        phase=Phase.ATTACHING,
-        sandbox=sandbox.id,
-        netns=sandbox.netns,
-        netns_cookie=pod.cookie,
-    )
-
-
-def _attached(record: PodRecord, sites: tuple[Site, ...], pod: Namespace) -> PodRecord:
-    claims = [(plan, device) for plan in record.plans for device in plan.devices]
-    devices = tuple(_read_back(plan, device, site, pod) for (plan, device), site in zip(claims, sites, strict=True))
-    indexes = tuple(site.arrived()[1] for site in sites)
-    return replace(record, phase=Phase.ATTACHED, devices=devices, indexes=indexes)
-
-
-def _read_back(plan: Plan, device: DevicePlan, site: Site, pod: Namespace) -> AttachedDevice:
-    link = site.in_pod()
-    if link is None or link.name != device.pod_name:
-        raise Failure(Code.KERNEL, f"device {device.device}", f"is not in the pod as {device.pod_name} after all steps")
-    return AttachedDevice(
-        claim=plan.claim,
-        request=device.request,
-        pool=device.pool,
-        device=device.device,
-        interface=link.name,
-        mac=link.mac,
-        addresses=tuple(address.prefix for address in pod.addresses(link.identity.ifindex)),
-        share_id=device.share_id,
-    )
-
-
-def _detached(record: PodRecord, taken: tuple[TakenBack, ...]) -> Detached:
-    return Detached(
-        pod_uid=record.pod.uid,
-        devices=tuple(each.device for each in taken if not each.reason),
-        lost=tuple(f"{each.device}: {each.reason}" for each in taken if each.reason),
-        timings=tuple(timing for each in taken for timing in each.timings),
-    )

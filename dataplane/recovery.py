@@ -10,9 +10,10 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from dataplane.attachments import Attachments, already
+from dataplane.attachments import Attachments
 from dataplane.namespaces import Namespaces
 from dataplane.steps import Site, bring_home
+from dataplane.transitions import already
 from ports.dataplane import Sandbox
 from ports.errors import Failure
 from ports.kernel import Kernel

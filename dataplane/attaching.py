@@ -1,0 +1,111 @@
+"""The NRI frontend's half: prepared plans are carried out for a sandbox and taken back, pod by pod and in parallel.
+
+Whatever a command finds half done, it first makes whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dataplane.attachments import Attachments
+from dataplane.desk import Desk
+from dataplane.gates import Gates
+from dataplane.recovery import Recovery
+from dataplane.transitions import already
+from ports.dataplane import Call, Sandbox
+from ports.errors import Code, Failure
+from ports.ledger import Phase, PodRecord
+from ports.results import Attached, Detached, Finding, Held, Report, Verdict
+
+Judgement = tuple[Finding | None, Attached | None]
+
+
+class AttachingHalf:
+    """Implements ``ports.dataplane.Attaching``."""
+
+    def __init__(self, desk: Desk, attachments: Attachments, recovery: Recovery, gates: Gates) -> None:
+        self._desk = desk
+        self._attachments = attachments
+        self._recovery = recovery
+        self._gates = gates
+
+    def attach(self, sandbox: Sandbox, call: Call) -> Attached:
+        """See the port."""
+        return self._desk.once(call, ("attach", sandbox), lambda: self._attach(sandbox, call))
+
+    def detach(self, sandbox: Sandbox, call: Call) -> Detached:
+        """See the port. Once begun it is finished whatever the time: half a way back is worse than a late answer."""
+        return self._desk.once(call, ("detach", sandbox), lambda: self._detach(sandbox, call))
+
+    def reconcile(self, live: tuple[Sandbox, ...], call: Call) -> Report:
+        """See the port. One pod that cannot be looked at keeps no other from being reconciled."""
+        self._desk.check_time("reconcile", call)
+        judged = [self._judge_safely(record, live, call) for record in self._desk.ledger.records()]
+        self._gates.agree(self._desk.ledger.records())
+        findings = tuple(finding for finding, _ in judged if finding is not None)
+        return Report(findings=findings, attached=tuple(attached for _, attached in judged if attached is not None))
+
+    def held(self, call: Call) -> tuple[Held, ...]:
+        """See the port."""
+        self._desk.check_time("held", call)
+        uids = [record.pod.uid for record in self._desk.ledger.records() if record.phase is not Phase.PREPARED]
+        return tuple(held for uid in uids for held in self._held(uid, call))
+
+    def _attach(self, sandbox: Sandbox, call: Call) -> Attached:
+        with self._desk.pod(sandbox.pod_uid, call) as record:
+            if record is None:
+                hint = "see the events of its claims"
+                raise Failure(Code.NOT_FOUND, f"pod {sandbox.pod_uid}", "nothing is prepared for it", hint)
+            if (
+                record.phase is Phase.ATTACHED
+                and record.sandbox == sandbox.id
+                and not self._attachments.missing(record)
+            ):
+                self._gates.open(record)
+                return already(record)
+            free = self._freed(record)
+            return self._attachments.attach(free, sandbox, lambda: self._desk.check_time(str(free.pod), call))
+
+    def _freed(self, record: PodRecord) -> PodRecord:
+        if record.phase is not Phase.PREPARED:
+            record, _ = self._attachments.detach(record)
+        if record.phase is not Phase.PREPARED:
+            hint = "it is tried again with the next attach"
+            raise Failure(Code.CONFLICT, str(record.pod), f"an earlier sandbox still has it: {record.reason}", hint)
+        return record
+
+    def _detach(self, sandbox: Sandbox, call: Call) -> Detached:
+        with self._desk.pod(sandbox.pod_uid, call) as record:
+            if record is None or record.sandbox != sandbox.id:
+                return Detached(pod_uid=sandbox.pod_uid)
+            _, detached = self._attachments.detach(record)
+            return detached
+
+    def _judge_safely(self, seen: PodRecord, live: tuple[Sandbox, ...], call: Call) -> Judgement:
+        try:
+            return self._judge(seen, live, call)
+        except Failure as failure:
+            if failure.code is Code.DEADLINE:
+                raise
+            return Finding(pod=seen.pod, verdict=Verdict.BROKEN, reason=str(failure)), None
+
+    def _judge(self, seen: PodRecord, live: tuple[Sandbox, ...], call: Call) -> Judgement:
+        with self._desk.pod(seen.pod.uid, call) as record:
+            if record is None:
+                return None, None
+            if record.sandbox != seen.sandbox:  # it was attached after the list was made, which cannot know of it
+                live = (*live, Sandbox(id=record.sandbox or "", pod_uid=record.pod.uid, netns=record.netns))
+            return self._recovery.judge(record, live, lambda: self._desk.check_time(str(seen.pod), call))
+
+    def _held(self, pod_uid: str, call: Call) -> Iterator[Held]:
+        with self._desk.pod(pod_uid, call) as record:
+            if record is None:
+                return
+            for plan, link in self._attachments.present(record):
+                yield Held(
+                    pod=record.pod,
+                    sandbox=record.sandbox or "",
+                    device=plan.device,
+                    identity=link.identity,
+                    interface=link.name,
+                )

@@ -1,0 +1,111 @@
+"""The DRA frontend's half: plans are looked at, checked against the host, written down, and forgotten again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from dataplane import policy
+from dataplane.attachments import Attachments
+from dataplane.desk import Desk, plan_of
+from dataplane.recovery import Recovery
+from dataplane.shape import check_shape
+from ports.dataplane import Call
+from ports.devices import Identity, LinkFacts
+from ports.errors import Code, Failure
+from ports.kernel import Kernel
+from ports.ledger import Phase, PodRecord
+from ports.plan import Plan
+from ports.results import Detached
+
+
+class PreparingHalf:
+    """Implements ``ports.dataplane.Preparing``. One prepare at a time: each is checked against all records."""
+
+    def __init__(self, desk: Desk, kernel: Kernel, attachments: Attachments, recovery: Recovery) -> None:
+        self._desk = desk
+        self._kernel = kernel
+        self._attachments = attachments
+        self._recovery = recovery
+        self._preparing = threading.Lock()
+
+    def inspect(self, devices: tuple[Identity, ...], call: Call) -> tuple[LinkFacts, ...]:
+        """See the port."""
+        self._desk.check_time("inspect", call)
+        return tuple(self._facts(device) for device in devices)
+
+    def prepared(self, claim_uid: str, call: Call) -> Plan | None:
+        """See the port."""
+        self._desk.check_time(f"claim {claim_uid}", call)
+        found = self._desk.holder(claim_uid)
+        if found is None:
+            return None
+        with self._desk.pod(found.pod.uid, call) as record:
+            if record is None:
+                return None
+            self._recovery.settle(record)
+            return plan_of(record, claim_uid)
+
+    def prepare(self, plan: Plan, call: Call) -> None:
+        """See the port."""
+        self._desk.once(call, ("prepare", plan), lambda: self._prepare(plan, call))
+
+    def unprepare(self, claim_uid: str, call: Call) -> Detached:
+        """See the port."""
+        return self._desk.once(call, ("unprepare", claim_uid), lambda: self._unprepare(claim_uid, call))
+
+    def _prepare(self, plan: Plan, call: Call) -> None:
+        check_shape(plan)
+        with self._one_at_a_time(call), self._desk.pod(plan.pod.uid, call) as record:
+            record = record or PodRecord(pod=plan.pod, plans=())
+            earlier = plan_of(record, plan.claim.uid)
+            if earlier is not None and replace(earlier, traceparent=plan.traceparent) == plan:
+                return
+            record = self._recovery.settle(record)
+            if record.phase is not Phase.PREPARED:
+                hint = "it is free when that pod has ended"
+                raise Failure(Code.CONFLICT, str(plan.claim), f"{record.pod} is attached already", hint)
+            self._check(plan)
+            rest = tuple(other for other in record.plans if other.claim.uid != plan.claim.uid)
+            self._desk.ledger.write(replace(record, plans=(*rest, plan), reason=""))
+
+    def _check(self, plan: Plan) -> None:
+        policy.check_free(plan, self._desk.ledger.records())
+        uplinks = self._kernel.uplinks()
+        for device in plan.devices:
+            policy.check_movable(device, self._facts(device.before.link.identity), uplinks)
+
+    def _unprepare(self, claim_uid: str, call: Call) -> Detached:
+        found = self._desk.holder(claim_uid)
+        if found is None:
+            return Detached(pod_uid="")
+        with self._desk.pod(found.pod.uid, call) as record:
+            plan = None if record is None else plan_of(record, claim_uid)
+            if record is None or plan is None:
+                return Detached(pod_uid=found.pod.uid)
+            if record.phase is Phase.PREPARED:
+                self._recovery.tidy(record)
+            return self._attachments.drop(record, plan)
+
+    def _facts(self, device: Identity) -> LinkFacts:
+        subject, hint = f"device {device}", "list the devices again"
+        try:
+            facts = self._kernel.host.facts(device.ifindex)
+        except Failure as failure:
+            if failure.code is not Code.NOT_FOUND:
+                raise
+            raise Failure(Code.NOT_FOUND, subject, "is not in the host now", hint) from failure
+        if facts.link.identity != device:
+            raise Failure(Code.NOT_FOUND, subject, f"its index belongs to {facts.link.identity} now", hint)
+        return facts
+
+    @contextmanager
+    def _one_at_a_time(self, call: Call) -> Iterator[None]:
+        if not self._preparing.acquire(timeout=self._desk.left("prepare", call)):
+            raise Failure(Code.DEADLINE, "prepare", "another prepare is still running", "it is tried again")
+        try:
+            yield
+        finally:
+            self._preparing.release()
