@@ -1,0 +1,1 @@
+"""The manifests, rendered by the real kustomize and held against the API server's own schemas."""
