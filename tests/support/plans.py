@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 
 from ports.devices import Address, LinkFacts, Route
@@ -69,4 +70,4 @@ def _steps(facts: LinkFacts, name: str, mtu: int | None) -> Iterable[Step]:
 
 
 def _digits(name: str) -> str:
-    return name.encode().hex()[:12].rjust(12, "0")
+    return hashlib.sha256(name.encode()).hexdigest()[:12]

@@ -117,6 +117,21 @@ class DataplaneContract:
         assert again.already
         assert again.devices == first.devices
 
+    def test_a_claim_that_comes_after_the_pod_is_attached_is_a_conflict(self, bench: Bench) -> None:
+        prepare(bench, 0)
+        bench.dataplane.attach(sandbox(bench), call(bench))
+        (free,) = bench.dataplane.inspect(bench.devices[1:2], call(bench))
+        late = plan(free, claim=OTHER_CLAIM, pod=POD, names=("net2",))
+        assert refusal(lambda: bench.dataplane.prepare(late, call(bench))) is Code.CONFLICT
+        assert bench.dataplane.attach(sandbox(bench), call(bench)).already
+
+    def test_another_plan_for_what_is_attached_is_a_conflict(self, bench: Bench) -> None:
+        before = facts(bench)
+        prepare(bench, 0)
+        bench.dataplane.attach(sandbox(bench), call(bench))
+        other = plan(before[0], claim=CLAIM, pod=POD, names=("fabric0",))
+        assert refusal(lambda: bench.dataplane.prepare(other, call(bench))) is Code.CONFLICT
+
     def test_a_device_that_changed_since_inspect_is_a_conflict(self, bench: Bench) -> None:
         made = plan(facts(bench)[0], claim=CLAIM, pod=POD)
         bench.disturb(bench.devices[0])

@@ -60,11 +60,13 @@ class FakeDataplane:
     def prepare(self, plan: Plan, call: Call) -> None:
         """Check the plan and keep it."""
         with self._serving("prepare", call):
-            holder = self._holder(plan.claim.uid)
-            if holder is not None and holder.phase is Phase.ATTACHED:
-                if _plan_of(holder, plan.claim.uid) == plan:
-                    return
-                raise Failure(Code.CONFLICT, str(plan.claim), f"is attached to {holder.pod}", "end that pod first")
+            if _plan_of(self.ledger.read(plan.pod.uid), plan.claim.uid) == plan:
+                return
+            for holder in (self._holder(plan.claim.uid), self.ledger.read(plan.pod.uid)):
+                if holder is not None and holder.phase is Phase.ATTACHED:
+                    raise Failure(
+                        Code.CONFLICT, str(plan.claim), f"{holder.pod} is attached already", "end that pod first"
+                    )
             for device in plan.devices:
                 self._check(plan, device)
             self._forget(plan.claim.uid)
@@ -174,6 +176,7 @@ class FakeDataplane:
             return _already(record)
         if record.sandbox is not None:
             self._give_back(record)
+            record = _idle(record, reason="")
         return self._carry_out(record, sandbox, sandbox.netns, call)
 
     def _carry_out(self, record: PodRecord, sandbox: Sandbox, netns: str, call: Call) -> Attached:
@@ -182,7 +185,7 @@ class FakeDataplane:
             timings = tuple(self._steps(record, netns, call))
         except Failure as failure:
             self.host.restore(earlier)
-            self.ledger.write(_idle(record, reason=str(failure)))
+            self.ledger.write(replace(record, reason=str(failure)))
             raise
         devices = tuple(self._read_back(plan, device) for plan in record.plans for device in plan.devices)
         done = replace(
@@ -278,8 +281,8 @@ class FakeDataplane:
             self.gate.open(plan.claim, interfaces)
 
 
-def _plan_of(record: PodRecord, claim_uid: str) -> Plan | None:
-    return next((plan for plan in record.plans if plan.claim.uid == claim_uid), None)
+def _plan_of(record: PodRecord | None, claim_uid: str) -> Plan | None:
+    return next((plan for plan in record.plans if plan.claim.uid == claim_uid), None) if record else None
 
 
 def _already(record: PodRecord) -> Attached:
