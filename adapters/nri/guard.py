@@ -19,7 +19,7 @@ log = logging.getLogger("knd.nri")
 T = TypeVar("T")
 
 MOST = 64
-MARGIN = 0.3  # seconds between a hook's deadline and the runtime's limit, of which the last half is for the answer
+MARGIN = 0.4  # seconds between a hook's deadline and the runtime's limit, of which the last half is for the answer
 
 
 class Overrun(Exception):

@@ -22,6 +22,7 @@ log = logging.getLogger("knd.standin.runtime")
 T = TypeVar("T")
 
 PLUGIN_NAME = re.compile(r"[A-Za-z0-9_.+-]+")
+POLL = 0.02  # seconds between looks at whether a plugin that has not registered yet is still there
 PART_SHARE = 0.9  # of the message limit that a part of a split Synchronize fills at most
 
 
@@ -64,8 +65,10 @@ class Peer:
     def register(self) -> bool:
         """Wait for the registration and configure the plugin; whether it takes part. ``Dropped``: it was closed."""
         self.connection.start()
-        if not self._settled.wait(self._terms.registration_timeout):
-            raise self.drop("no registration")
+        until = time.monotonic() + self._terms.registration_timeout
+        while not self._settled.wait(POLL):
+            if self.connection.why or time.monotonic() > until:
+                raise self.drop("no registration")
         if self.name:
             self._configure()
         return bool(self.name)  # one that was refused keeps its open socket, as with Go
@@ -109,11 +112,11 @@ class Peer:
 
     def _check(self, name: str, index: str) -> None:
         if not name:
-            raise Refusal(Status.UNKNOWN, "invalid (unqualified) plugin name")
+            raise Refusal(Status.UNKNOWN, "invalid (empty) plugin name")
         if self._terms.flavour.strict_names and not PLUGIN_NAME.fullmatch(name):
             raise Refusal(Status.UNKNOWN, f"invalid plugin name {name!r}")
         if not re.fullmatch(r"[0-9]{2}", index):
-            raise Refusal(Status.UNKNOWN, f'invalid plugin index "{index}", must be 2 digits')
+            raise Refusal(Status.UNKNOWN, f'invalid plugin index: invalid plugin index "{index}", must be 2 digits')
 
     def _configure(self) -> None:
         terms, flavour = self._terms, self._terms.flavour

@@ -226,6 +226,9 @@ class Runtime:
                 return
             peer = Peer(sock, self._terms)
             with self._changed:
+                if self._listener is not listener:
+                    sock.close()
+                    return
                 self._connections = [known for known in self._connections if not known.connection.why] + [peer]
             self._welcome(peer)
 
@@ -257,15 +260,16 @@ class Runtime:
             self._changed.notify_all()
 
     def _halt(self) -> None:
-        if self._listener is None or self._thread is None:
+        with self._changed:
+            listener, self._listener = self._listener, None
+        if listener is None or self._thread is None:
             return
         with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)  # wakes accept, which close would not
-        self._listener.close()
+            listener.shutdown(socket.SHUT_RDWR)  # wakes accept, which close would not
+        listener.close()
         for peer in self._connections:
             peer.connection.close("the runtime stops")
         self._thread.join()
-        self._connections, self._peers, self._listener = [], [], None
 
 
 def _combined(adjustments: list[nri.ContainerAdjustment]) -> tuple[tuple[DeviceNode, ...], tuple[str, ...]]:

@@ -1,0 +1,1 @@
+"""NRI: bytes, calls, traps, recorded streams."""
