@@ -14,20 +14,24 @@ from ports.frontends import RuntimeState
 
 
 class _SlowLink:
-    def __init__(self, delay: float, runtime: str) -> None:
+    def __init__(self, delay: float, runtime: str, announce: bool) -> None:
         self._delay = delay
         self._runtime = runtime
+        self._announce = announce
 
     def state(self, call: Call) -> RuntimeState:
-        print(f"asked {call.key}", flush=True)
+        if self._announce:
+            print(f"asked {call.key}", flush=True)
         time.sleep(self._delay)
         return RuntimeState(connected=True, runtime=self._runtime)
 
 
 @contextmanager
-def serving(path: str, *, delay: float = 0.0, runtime: str = "first") -> Iterator[subprocess.Popen[str]]:
+def serving(
+    path: str, *, delay: float = 0.0, runtime: str = "first", announce: bool = True
+) -> Iterator[subprocess.Popen[str]]:
     """The process, once it serves; killed at the end. Each command it begins is a line ``asked KEY`` of its output."""
-    argv = [sys.executable, "-m", "tests.support.bus_process", path, str(delay), runtime]
+    argv = [sys.executable, "-m", "tests.support.bus_process", path, str(delay), runtime, "asked" if announce else ""]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -39,8 +43,8 @@ def serving(path: str, *, delay: float = 0.0, runtime: str = "first") -> Iterato
 
 def main() -> None:
     """Serve until killed."""
-    path, delay, runtime = sys.argv[1:]
-    serve_runtime_link(path, _SlowLink(float(delay), runtime)).start()
+    path, delay, runtime, announce = sys.argv[1:]
+    serve_runtime_link(path, _SlowLink(float(delay), runtime, bool(announce))).start()
     print("serving", flush=True)
     while True:
         time.sleep(3600)
