@@ -75,7 +75,10 @@ class Route:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Link:
-    """One interface as the kernel shows it in one namespace. ``up`` is the administrative state (IFF_UP)."""
+    """One interface as the kernel shows it in one namespace. ``up`` is the administrative state (IFF_UP).
+
+    ``encapsulation`` is the name of its ARP hardware type (``ether``, ``infiniband``).
+    """
 
     identity: Identity
     name: str
@@ -87,6 +90,7 @@ class Link:
     master: int | None = None
     loopback: bool = False
     operstate: str = "unknown"
+    encapsulation: str = "ether"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,12 +10,17 @@ from ports.devices import Link
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hardware:
-    """What sysfs tells of an interface. ``numa_node`` is None where the kernel says -1 or nothing."""
+    """What sysfs tells of an interface. ``numa_node`` is None where the kernel says -1 or nothing.
+
+    ``port`` tells the further interfaces of one PCI function (second port, representor, sub-function) from its main one,
+    for which it is empty.
+    """
 
     virtual: bool
     pci_address: str | None = None
     pcie_root: str | None = None
     numa_node: int | None = None
+    port: str = ""
 
 
 class Interfaces(Protocol):
@@ -33,8 +38,8 @@ class Interfaces(Protocol):
 class HardwareFacts(Protocol):
     """What sysfs knows."""
 
-    def hardware(self, interface: str) -> Hardware | None:
-        """Facts of one interface; None when it has gone meanwhile."""
+    def hardware(self, link: Link) -> Hardware | None:
+        """Facts of one interface; None when sysfs does not show it (gone meanwhile, or sysfs is another namespace's)."""
         ...
 
 

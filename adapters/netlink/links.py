@@ -20,6 +20,21 @@ IFLA_INFO_KIND = 1
 RTEXT_FILTER_SKIP_STATS = 1 << 3
 MAX_NAME = 15  # IFNAMSIZ - 1; longer names are alternative names
 STATES = ("unknown", "not-present", "down", "lower-layer-down", "testing", "dormant", "up")  # IF_OPER_*, RFC 2863
+ENCAPSULATIONS = {  # ARPHRD_* of linux/if_arp.h, in the names that DRANET publishes
+    1: "ether",
+    32: "infiniband",
+    512: "ppp",
+    519: "rawip",
+    768: "ipip",
+    769: "tunnel6",
+    772: "loopback",
+    776: "sit",
+    778: "gre",
+    820: "vsockmon",
+    823: "gre6",
+    824: "netlink",
+    65534: "none",
+}
 START = HEADER.size + LINK.body
 FindPci = Callable[[str, str], "str | None"]
 _BODY = struct.Struct("=BxHiII")  # ifinfomsg: family, type, index, flags, change
@@ -86,7 +101,7 @@ def relation(message: bytes) -> Relation:
 def link(message: bytes, pci: FindPci) -> Link:
     """The link that a message describes; ``pci`` finds the PCI function of a (bus, device name)."""
     found = payloads(message, START)
-    _family, _type, ifindex, flags, _change = _BODY.unpack_from(message, HEADER.size)
+    _family, hardware, ifindex, flags, _change = _BODY.unpack_from(message, HEADER.size)
     return Link(
         identity=_identity(ifindex, found, pci),
         name=_text(found.get(IFLA_IFNAME)),
@@ -98,6 +113,7 @@ def link(message: bytes, pci: FindPci) -> Link:
         master=_number(found.get(IFLA_MASTER)),
         loopback=bool(flags & IFF_LOOPBACK),
         operstate=_state(found.get(IFLA_OPERSTATE)),
+        encapsulation=ENCAPSULATIONS.get(hardware, f"unknown{hardware}"),
     )
 
 

@@ -10,11 +10,15 @@ import os
 import re
 
 ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f]")
+PARTS_OF_PCI = ("virtio", "auxiliary")
 _NAME = re.compile(r"[A-Za-z0-9_.:+-]+")
 
 
 class PciAddresses:
-    """Finds the PCI address of a (bus, device); virtio and auxiliary devices have theirs further up the tree."""
+    """Finds the PCI address of a (bus, device); virtio and auxiliary devices have theirs further up the tree.
+
+    A device on another bus (USB) hangs below a controller that is a PCI function too, but is not it.
+    """
 
     def __init__(self, sysfs_root: str) -> None:
         self._root = sysfs_root
@@ -23,7 +27,7 @@ class PciAddresses:
         """The address (``0000:3b:00.1``), None when no device above is a PCI function."""
         if bus == "pci":
             return device
-        if not (_NAME.fullmatch(bus) and _NAME.fullmatch(device)):
+        if bus not in PARTS_OF_PCI or not _NAME.fullmatch(device):
             return None
         path = os.path.realpath(os.path.join(self._root, "bus", bus, "devices", device))
         return next((part for part in reversed(path.split("/")) if ADDRESS.fullmatch(part)), None)

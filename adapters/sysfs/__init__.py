@@ -1,0 +1,1 @@
+"""What sysfs knows of the host's hardware."""
