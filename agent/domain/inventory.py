@@ -19,7 +19,6 @@ def complete(inventory: Inventory, held: tuple[Holding, ...]) -> tuple[Device, .
 
 
 def _renamed(device: Device, inventory: Inventory) -> bool:
-    """Whether the host shows this very hardware under another name."""
-    identity = device.identity
-    known = identity.pci_address or identity.permanent_address
-    return known is not None and any(identity.same_device(other.identity) for other in inventory.devices)
+    """Whether the host shows this very hardware under another name; PCI devices are named by their place and never are."""
+    known = device.identity.permanent_address
+    return known is not None and any(device.identity.same_device(other.identity) for other in inventory.devices)

@@ -1,7 +1,8 @@
 """The newest inventory, for all who need it, and the devices that claims hold, which the host may not show now.
 
 A device that is in a pod is not gone: it stays published as it was, so that the node's slices do not change with every
-pod that starts and ends. What claims hold is kept on a shelf, because the host cannot tell after a restart.
+pod that starts and ends. What claims hold is kept on a shelf and read from there each time, because the host cannot tell
+after a restart, and because during a rolling update two processes serve this driver.
 """
 
 from __future__ import annotations
@@ -22,14 +23,21 @@ PATIENCE = 1.0
 
 
 class Inventories:
-    """What there is on this node. ``changed`` is called after each change."""
+    """What there is on this node."""
 
-    def __init__(self, holdings: Holdings, changed: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, holdings: Holdings) -> None:
         self._lock = threading.Lock()
         self._newest: Inventory | None = None
         self._shelf = holdings
-        self._held = dict(holdings.all())
+        self._changed: Callable[[], None] = lambda: None
+
+    def tell(self, changed: Callable[[], None]) -> None:
+        """Call this after each change."""
         self._changed = changed
+
+    def problem(self) -> str:
+        """Why nothing is known of this node; empty when something is."""
+        return "" if self._newest else "no inventory from the watcher yet"
 
     def put(self, inventory: Inventory) -> None:
         """Take over a newer inventory."""
@@ -46,21 +54,17 @@ class Inventories:
     def devices(self) -> tuple[Device, ...] | None:
         """All devices of this node, held ones included; None before the first inventory."""
         with self._lock:
-            return None if self._newest is None else complete(self._newest, tuple(self._held.values()))
+            newest = self._newest
+        return None if newest is None else complete(newest, tuple(self._shelf.all().values()))
 
     def hold(self, claim_uid: str, devices: tuple[Device, ...]) -> None:
         """The claim has these devices from now on."""
-        holding = Holding(devices=devices)
-        self._shelf.put(claim_uid, holding)
-        with self._lock:
-            self._held[claim_uid] = holding
+        self._shelf.put(claim_uid, Holding(devices=devices))
         self._changed()
 
     def release(self, claim_uid: str) -> None:
         """The claim has no devices any more."""
-        with self._lock:
-            known = self._held.pop(claim_uid, None)
-        if known is not None:
+        if claim_uid in self._shelf.all():
             self._shelf.drop(claim_uid)
             self._changed()
 

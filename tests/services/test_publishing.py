@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from agent.services.bell import Bell
 from agent.services.inventories import Inventories
 from agent.services.publishing import Publishing
 from ports.devices import AttributeValue, Device, Inventory
@@ -32,7 +33,7 @@ class Bench:
         self.cluster = FakeCluster(NODE, DRIVER)
         self.meter = FakeMeter()
         self.shelf: MemoryShelf[Holding] = MemoryShelf()
-        self.inventories = Inventories(self.shelf, self.wake)
+        self.inventories = Inventories(self.shelf)
         self.publishing = Publishing(
             driver=DRIVER,
             node=NODE,
@@ -42,9 +43,7 @@ class Bench:
             clock=FakeClock(),
             meter=self.meter,
         )
-
-    def wake(self) -> None:
-        self.publishing.wake()
+        self.inventories.tell(self.publishing.wake)
 
     def show(self, *devices: Device) -> None:
         self.inventories.put(Inventory(generation=1, devices=devices))
@@ -219,8 +218,6 @@ class Feed:
 
 
 def test_the_feed_is_followed_whatever_happens_to_it() -> None:
-    from agent.services.bell import Bell
-
     bench, bell = Bench(), Bell()
     feed = Feed(None, Failure(Code.UNAVAILABLE, "watch", "away"), Inventory(generation=5, devices=(device("ens1"),)))
     thread = threading.Thread(target=bench.inventories.follow, args=(feed, bell), daemon=True)
