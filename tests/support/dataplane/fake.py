@@ -42,6 +42,14 @@ class FakeDataplane:
         self.calls: list[str] = []
         self._lock = threading.RLock()
 
+    def resume(self) -> None:
+        """Put the host's table in the state that the ledger tells of, for a process that was started anew."""
+        for record in self.ledger.records():
+            for device in (device for plan in record.plans for device in plan.devices):
+                identity = device.before.link.identity
+                for step in device.steps if record.netns else ():
+                    self.host.apply(identity, step, record.netns or HOST)
+
     def inspect(self, devices: tuple[Identity, ...], call: Call) -> tuple[LinkFacts, ...]:
         """What the host knows of these devices."""
         with self._serving("inspect", call):
@@ -53,7 +61,7 @@ class FakeDataplane:
             record = self._holder(claim_uid)
             if record is None:
                 return None
-            if record.netns is not None and record.netns not in self.host.namespaces:
+            if record.netns is not None and not self.host.exists(record.netns):
                 self._give_back(record)
             return _plan_of(record, claim_uid)
 
@@ -250,7 +258,7 @@ class FakeDataplane:
         return Detached(pod_uid=record.pod.uid, devices=tuple(back), lost=tuple(lost), timings=tuple(timings))
 
     def _judge(self, record: PodRecord, live: tuple[Sandbox, ...], call: Call, attached: list[Attached]) -> Finding:
-        mine = [each for each in live if each.pod_uid == record.pod.uid and each.netns in self.host.namespaces]
+        mine = [each for each in live if each.pod_uid == record.pod.uid and self.host.exists(each.netns)]
         if record.phase is Phase.ATTACHED:
             if any(each.id == record.sandbox for each in mine):
                 attached.append(_already(record))

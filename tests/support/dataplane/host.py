@@ -59,7 +59,7 @@ class FakeHost:
 
     def copy(self) -> FakeHost:
         """The host as it is now."""
-        return FakeHost(dict(self.places), dict(self.facts), set(self.namespaces), self.uplinks)
+        return replace(self, places=dict(self.places), facts=dict(self.facts), namespaces=set(self.namespaces))
 
     def restore(self, earlier: FakeHost) -> None:
         """Make it what it was."""
@@ -72,9 +72,13 @@ class FakeHost:
                 return facts
         raise Failure(Code.NOT_FOUND, f"device {device}", "is not in the host now", "list the devices again")
 
+    def exists(self, netns: str | None) -> bool:
+        """Whether there is such a namespace."""
+        return netns in self.namespaces
+
     def enter(self, netns: str) -> None:
         """Check that this is a namespace that devices may be moved to."""
-        if netns not in self.namespaces:
+        if not self.exists(netns):
             raise Failure(Code.NOT_FOUND, netns, "no such network namespace", "the sandbox has ended")
         if netns == HOST:
             raise Failure(Code.REFUSED, netns, "is the host's own namespace", "a host-network pod cannot have devices")
@@ -106,6 +110,15 @@ class FakeHost:
 
     def _names(self, netns: str, but: int) -> Iterable[str]:
         return (facts.link.name for index, facts in self.facts.items() if self.places[index] == netns and index != but)
+
+
+@dataclass
+class OpenHost(FakeHost):
+    """A host on which every path is a pod's namespace, for processes that share no table."""
+
+    def exists(self, netns: str | None) -> bool:
+        """Whether it is a path at all."""
+        return netns is not None and netns.startswith("/")
 
 
 def after(step: Step, facts: LinkFacts) -> LinkFacts:  # noqa: C901 - one case a step
