@@ -6,6 +6,7 @@ the old record or the new one. What cannot be trusted is moved to ``quarantine/`
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -21,6 +22,7 @@ log = logging.getLogger("knd.ledger")
 SUFFIX = ".json"
 QUARANTINE = "quarantine"
 MAX_BYTES = 4 << 20
+NO_FILE_OF_OURS = frozenset({errno.ELOOP, errno.ENXIO})  # a symbolic link, a socket
 
 
 class FileLedger:
@@ -119,12 +121,24 @@ class FileLedger:
 
 
 def _read(path: str) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with os.fdopen(descriptor, "rb") as file:
+    descriptor = _open(path)
+    try:
         state = os.fstat(descriptor)
         if not stat.S_ISREG(state.st_mode) or state.st_size > MAX_BYTES:
             raise Failure(Code.CORRUPT, path, f"no regular file of at most {MAX_BYTES} bytes")
-        return file.read()
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(descriptor)
+
+
+def _open(path: str) -> int:
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in NO_FILE_OF_OURS:
+            raise Failure(Code.CORRUPT, path, "no regular file") from error
+        raise
 
 
 def _write(path: str, data: bytes) -> None:
