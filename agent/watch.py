@@ -8,6 +8,8 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
+from contextlib import ExitStack
 
 from adapters.bus.feed import FeedPublisher
 from adapters.clock.host import HostClock
@@ -37,28 +39,37 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _watch(chosen: argparse.Namespace) -> None:
-    changes, stopped = KernelChanges(), threading.Event()  # before the first look, so that nothing is missed between
+    with ExitStack() as stack:
+        changes = KernelChanges()  # before the first look, so that nothing is missed in between
+        stack.callback(changes.close)
+        stopped = _told(changes.wake)
+        kernel = NetlinkKernel(chosen.sysfs_root)
+        stack.callback(kernel.close)
+        feed = FeedPublisher(Places(chosen.runtime_dir).inventory_socket)
+        feed.start()
+        stack.callback(feed.stop)
+        Watcher(
+            interfaces=kernel,
+            hardware=SysfsHardware(chosen.sysfs_root),
+            changes=changes,
+            sink=feed,
+            clock=HostClock(),
+            driver=chosen.driver_name,
+        ).run(stopped)
+
+
+def _told(wake: Callable[[], None]) -> threading.Event:
+    """Set by SIGTERM and SIGINT, the first of which also wakes."""
+    stopped = threading.Event()
 
     def stop(_number: int, _frame: object) -> None:
-        stopped.set()
-        changes.wake()
+        if not stopped.is_set():
+            stopped.set()
+            wake()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    feed = FeedPublisher(Places(chosen.runtime_dir).inventory_socket)
-    watcher = Watcher(
-        interfaces=NetlinkKernel(chosen.sysfs_root),
-        hardware=SysfsHardware(chosen.sysfs_root),
-        changes=changes,
-        sink=feed,
-        clock=HostClock(),
-        driver=chosen.driver_name,
-    )
-    feed.start()
-    try:
-        watcher.run(stopped)
-    finally:
-        feed.stop()
+    return stopped
 
 
 if __name__ == "__main__":
