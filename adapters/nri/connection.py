@@ -86,7 +86,11 @@ class Connection:
                 raise Closed(self._why)
             stream, answer = self._outgoing.open()
             body = rpc.request(service, method, payload, timeout)
-            self._write(self._calls, Frame(stream=stream, kind=frames.REQUEST, payload=body))
+            try:
+                self._write(self._calls, Frame(stream=stream, kind=frames.REQUEST, payload=body))
+            except frames.TooLarge as error:
+                self._outgoing.forget(stream)
+                raise Refusal(Status.RESOURCE_EXHAUSTED, str(error)) from error
         try:
             return answer.result(timeout)
         except TimeoutError:
@@ -161,7 +165,10 @@ class Connection:
 
     def _answer(self, frame: Frame) -> None:
         with contextlib.suppress(Closed), self._lock:
-            self._write(self._serves, frame)
+            try:
+                self._write(self._serves, frame)
+            except frames.TooLarge as error:
+                self._write(self._serves, rpc.failure(frame.stream, Refusal(Status.RESOURCE_EXHAUSTED, str(error))))
 
     def _write(self, channel: int, frame: Frame) -> None:
         if self._why:

@@ -52,7 +52,12 @@ class Guard:
         if not self._free.acquire(blocking=False):
             raise Overrun(f"{self._most} earlier calls have not ended")
         outcome: Future[T] = Future()
-        threading.Thread(target=self._work, args=(name, work, outcome, until), name=f"knd-{name}", daemon=True).start()
+        thread = threading.Thread(target=self._work, args=(name, work, outcome, until), name=f"knd-{name}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # the system has no thread for us
+            self._free.release()
+            raise Overrun(str(error)) from error
         try:
             return outcome.result(max(0.0, until - time.monotonic()))
         except TimeoutError:

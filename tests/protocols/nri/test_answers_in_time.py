@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -110,3 +111,16 @@ def test_what_a_hook_returns_too_late_is_dropped(stuck: Stuck, caplog: pytest.Lo
         Guard().run("RunPodSandbox", stuck, time.monotonic())
     stuck.go.set()
     assert eventually(lambda: "its result is dropped" in caplog.text)
+
+
+def _fail() -> None:
+    raise RuntimeError("can't start new thread")
+
+
+def test_a_system_without_threads_is_an_overrun_and_leaves_the_place_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    guard = Guard(most=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", lambda thread: _fail())
+        with pytest.raises(Overrun, match="can't start new thread"):
+            guard.run("hook", lambda: True, time.monotonic() + 60)
+    assert guard.run("hook", lambda: True, time.monotonic() + 60)

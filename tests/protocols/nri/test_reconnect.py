@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from adapters.nri import connection, session
 from adapters.nri.mux import MAX_FRAME
 from adapters.nri.pb import nri_pb2 as nri
 from adapters.nri.plugin import Plugin
+from adapters.nri.status import Status
 from adapters.standin.runtime import Runtime
+from ports.inbound import Adjustment, DeviceNode
 from tests.support.nri.hooks import POD, Hooks, Stuck, names
 from tests.support.nri.wire import Listener, eventually
 
@@ -82,6 +85,47 @@ def test_a_dead_runtime_is_seen_while_its_socket_file_is_still_there(
     runtime.restart(away=1.0)
     assert runtime.wait_for_plugins()
     assert len(hooks.lists) == 2
+
+
+def test_a_runtime_that_sends_no_list_is_left_and_dialled_again(
+    listener: Listener, plugin: Plugin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "HANDSHAKE_LIMIT", 1.0)
+    with listener.accept() as wire:
+        wire.registration()
+        wire.accept_registration()
+        wire.call("Configure", nri.ConfigureRequest())
+        with pytest.raises(EOFError):
+            wire.receive()
+    assert eventually(lambda: "sent no list of pods within 1 s" in plugin.state().detail)
+    monkeypatch.undo()
+    with listener.accept() as wire:
+        wire.connect()
+
+
+def test_a_runtime_that_reads_nothing_is_given_up(
+    listener: Listener, plugin: Plugin, hooks: Hooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = DeviceNode(path="/dev/" + "x" * 60_000, type="c", major=1, minor=3)
+    hooks.adjustment = Adjustment(devices=(node,) * 60)
+    monkeypatch.setattr(connection, "SEND_LIMIT", 0.5)
+    with listener.accept() as wire:
+        wire.connect()
+        wire.ask("CreateContainer", nri.CreateContainerRequest())
+        assert eventually(lambda: "cannot send" in plugin.state().detail)
+    with listener.accept() as wire:
+        wire.connect()
+
+
+def test_an_answer_that_no_runtime_would_take_becomes_an_error(
+    listener: Listener, plugin: Plugin, hooks: Hooks
+) -> None:
+    node = DeviceNode(path="/dev/" + "x" * 60_000, type="c", major=1, minor=3)
+    hooks.adjustment = Adjustment(devices=(node,) * 80)
+    with listener.accept() as wire:
+        wire.connect()
+        answer = wire.call("CreateContainer", nri.CreateContainerRequest())
+        assert answer.status.code == Status.RESOURCE_EXHAUSTED
 
 
 GARBAGE = {
