@@ -19,6 +19,7 @@ from ports.errors import Code, Failure
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWNET = 0x40000000
+MS_RDONLY = 0x1
 MS_BIND = 0x1000
 MS_REC = 0x4000
 MS_PRIVATE = 0x40000
@@ -61,9 +62,14 @@ def _refuse_unless(status: int, what: str) -> None:
 
 
 def mount_sysfs(target: Path) -> bool:
-    """Mount the sysfs of this network namespace; False where the machine does not let us (inside some containers)."""
+    """Mount the sysfs of this network namespace, read-only; False where the machine does not let us (some containers)."""
     target.mkdir(parents=True, exist_ok=True)
-    return not _mount("sysfs", str(target), "sysfs", 0)
+    return not _mount("sysfs", str(target), "sysfs", MS_RDONLY)
+
+
+def unmount(target: Path) -> None:
+    """Unmount, if anything is mounted there. What is mounted below a directory must go before the directory does."""
+    _libc.umount2(str(target).encode(), MNT_DETACH)
 
 
 def create(path: Path) -> Path:
@@ -84,7 +90,7 @@ def create(path: Path) -> Path:
 
 def destroy(path: Path) -> None:
     """Unmount and remove it; the kernel ends the namespace when nobody else holds it. Repeatable."""
-    _libc.umount2(str(path).encode(), MNT_DETACH)
+    unmount(path)
     path.unlink(missing_ok=True)
 
 
