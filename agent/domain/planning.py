@@ -33,6 +33,7 @@ from ports.plan import (
     Step,
 )
 
+MAX_MTU = 65536  # of the loopback, the largest there is; for devices that tell no limit
 MIN_IPV6_MTU = 1280  # RFC 8200; below it the kernel takes IPv6 off the interface
 TEMPORARY_PREFIX = "knd"
 Facts = Mapping[str, LinkFacts]
@@ -128,8 +129,9 @@ def _mtu_mistakes(config: NetworkConfig, facts: LinkFacts) -> Iterator[str]:
         return
     if link.min_mtu and mtu < link.min_mtu:
         yield f"interface.mtu: {mtu} is below {link.min_mtu}, the least this device can do"
-    if link.max_mtu and mtu > link.max_mtu:
-        yield f"interface.mtu: {mtu} is above {link.max_mtu}, the most this device can do"
+    most = link.max_mtu or MAX_MTU
+    if mtu > most:
+        yield f"interface.mtu: {mtu} is above {most}, the most this device can do"
     if mtu < MIN_IPV6_MTU and any(":" in address.prefix for address in addresses_for(config, facts)):
         yield f"interface.mtu: {mtu} is below {MIN_IPV6_MTU}, the least for the IPv6 addresses of this interface"
 

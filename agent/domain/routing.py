@@ -14,6 +14,7 @@ from ports.devices import MAIN_TABLE, SCOPE_LINK, SCOPE_UNIVERSE, Address, LinkF
 from ports.netconfig import NetworkConfig, RouteConfig
 
 LOCAL_TABLE = 255  # kept by the kernel itself
+TRANSFERABLE_SCOPES = (SCOPE_UNIVERSE, SCOPE_LINK)  # the others mean the host itself
 KERNEL_MADE = 2  # RTPROT_KERNEL, linux/rtnetlink.h: comes by itself with the address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -79,7 +80,7 @@ def _inheritable(address: Address) -> bool:
 
 
 def _transferable(route: Route) -> bool:
-    by_itself = route.protocol == KERNEL_MADE or route.table == LOCAL_TABLE
+    by_itself = route.protocol == KERNEL_MADE or route.table == LOCAL_TABLE or route.scope not in TRANSFERABLE_SCOPES
     return not by_itself and not ipaddress.ip_network(route.destination, strict=False).is_link_local
 
 

@@ -133,8 +133,9 @@ class Publishing:
             log.info("watch ended: %s", failure)
 
     def _wanted(self, devices: tuple[Device, ...]) -> Pool:
-        self._node_uid = self._node_uid or self._cluster.node_uid()
-        wanted = slices.pool(devices, self._driver, self._node, self._node_uid)
+        node_uid = self._node_uid or self._cluster.node_uid()
+        self._node_uid = node_uid
+        wanted = slices.pool(devices, self._driver, self._node, node_uid)
         if wanted.notes != self._notes:
             self._notes = wanted.notes
             for note in wanted.notes:

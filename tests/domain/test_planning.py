@@ -120,6 +120,7 @@ def test_what_comes_by_itself_is_not_copied() -> None:
             Route(destination="192.0.2.0/24", protocol=2, scope=253),
             Route(destination="fe80::/64", protocol=3),
             Route(destination="192.0.2.5/32", table=255, protocol=3),
+            Route(destination="192.0.2.6/32", scope=254, protocol=3),
         ),
     )
     made = steps(host)
@@ -172,8 +173,18 @@ def test_what_the_device_cannot_do_is_found_when_planning(
     assert words in mistakes(facts(**link), **parameters)
 
 
-def test_a_device_that_tells_no_limits_has_none() -> None:
-    assert SetMtu(mtu=65000, before=1500) in steps(facts(min_mtu=0, max_mtu=0), interface={"mtu": 65000})
+def test_a_device_that_tells_no_limits_has_those_of_the_kernel() -> None:
+    host = facts(min_mtu=0, max_mtu=0)
+    assert SetMtu(mtu=65000, before=1500) in steps(host, interface={"mtu": 65000})
+    assert "above 65536" in mistakes(host, interface={"mtu": 65537})
+
+
+def test_what_the_host_says_of_addresses_and_routes_goes_along() -> None:
+    address = Address(prefix="192.0.2.5/32", broadcast="192.0.2.5", no_prefix_route=True)
+    route = Route(destination="0.0.0.0/0", gateway="198.51.100.1", onlink=True, metric=100)
+    made = steps(LinkFacts(link=facts().link, addresses=(address,), routes=(route,)))
+    assert AddAddress(address=address) in made
+    assert AddRoute(route=route) in made
 
 
 def test_a_host_name_that_the_pod_cannot_have_is_fine_with_another_name() -> None:
