@@ -114,7 +114,9 @@ class Attacher:
             attached = self._patiently(lambda: self.dataplane.attach(live.of(sandbox), call), deadline)
         missing = {plan.claim.uid for plan in record.plans if plan.devices} - _claims(attached)
         if missing or attached.sandbox != sandbox.id:
-            raise Failure(Code.INTERNAL, str(record.pod), "the dataplane attached something else", "report this")
+            raise Failure(
+                Code.CONFLICT, str(record.pod), "its claims changed while it was attached", "it is tried again"
+            )
         return attached
 
     def _patiently(self, action: Callable[[], T], deadline: float) -> T:

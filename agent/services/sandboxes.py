@@ -51,11 +51,9 @@ class Sandboxes:
         """Let the container through if everything of its pod is in place, or can be put there now."""
         record = self._trusted(sandbox)
         gate.check_markers(record, sandbox, container)
-        if record is None:
-            return Adjustment()
-        if gate.attached(record, sandbox.id):
+        if record is not None and gate.attached(record, sandbox.id):
             self.attacher.succeeded(record, _standing(record))  # an answer that was lost told nobody
-        else:
+        elif record is not None:
             self._attach_or_refuse(sandbox, record, deadline)
         self.live.started(sandbox)
         return Adjustment()

@@ -30,6 +30,13 @@ class Faults:
         """Carry the next calls of this verb out, and let the caller believe that nobody was there."""
         self._lost[verb] += times
 
+    def heal(self) -> None:
+        """Let everything work from now on."""
+        self._failures.clear()
+        self._delays.clear()
+        self._lost.clear()
+        self.down = False
+
     def before(self, verb: str) -> None:
         """Run ahead of the work."""
         if self.down:
