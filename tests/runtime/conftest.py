@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ import pytest
 from tests.runtime import cgroups, containerd, private
 from tests.runtime.containerd import Containerd, Layout
 from tests.runtime.cri import Pod, Runtime
+from tests.runtime.node import Node, interface
+
+NUMBERS = count(1)
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +31,8 @@ def runtime_host(tree: Path) -> Iterator[Containerd]:
     base = Path(tempfile.mkdtemp(prefix="knd-"))
     layout = Layout(base)
     private.share(base)
-    daemon = Containerd(tree, private.furnish(tree, base), layout)
+    root = private.Root(tree, base)
+    daemon = Containerd(root, layout)
     daemon.install()
     try:
         daemon.start()
@@ -36,7 +41,7 @@ def runtime_host(tree: Path) -> Iterator[Containerd]:
     finally:
         daemon.stop()
         containerd.end(containerd.shims(layout))
-        private.leave(tree, base)
+        root.close()
         cgroups.remove(base.name)
 
 
@@ -58,3 +63,29 @@ def new_pod(runtime_host: Containerd) -> Callable[..., Pod]:
         return Pod(uid=str(uuid.uuid4()), name=name, cgroup_parent=f"/{runtime_host.layout.base.name}", **fields)  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture
+def workplace(runtime_host: Containerd) -> Path:
+    """A directory of the test's own; its path is short, because sockets live below it."""
+    directory = runtime_host.layout.base / f"t{next(NUMBERS)}"
+    directory.mkdir()
+    return directory
+
+
+@pytest.fixture
+def nic(workplace: Path) -> Iterator[str]:
+    """An interface of the host to hand out, cabled to something that answers at 10.77.0.1."""
+    number = next(NUMBERS)
+    name = f"nic{number}"
+    with interface(name, f"02:00:5e:10:00:{number:02x}", ["198.51.100.10/24"], workplace / "fabric"):
+        yield name
+
+
+@pytest.fixture
+def node(runtime_host: Containerd, runtime: Runtime, nic: str, workplace: Path) -> Iterator[Node]:
+    """The four processes on this host, ready. What they logged is printed for a test that fails."""
+    with Node(workplace, runtime_host.layout) as started:
+        started.ready()
+        yield started
+        print(started.logs())

@@ -14,7 +14,6 @@ from tests.runtime import image, private
 from tests.support import debian
 
 PACKAGES = ("containerd", "runc", "busybox-static", "containernetworking-plugins")
-PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 READY_SECONDS = 30.0
 
 
@@ -95,9 +94,8 @@ def network(layout: Layout) -> str:
 class Containerd:
     """One private containerd; ``kill`` and ``start`` again as often as wanted, its pods live on in between."""
 
-    def __init__(self, tree: Path, root: Path, layout: Layout) -> None:
+    def __init__(self, root: private.Root, layout: Layout) -> None:
         self.layout = layout
-        self._tree = tree
         self._root = root
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -107,15 +105,15 @@ class Containerd:
             (self.layout.base / name).mkdir(parents=True)
         (self.layout.base / "config.toml").write_text(configuration(self.layout))
         (self.layout.base / "cni/10-pods.conflist").write_text(network(self.layout))
-        (self._tree / "etc/resolv.conf").write_text("")
-        (self._tree / "etc/hosts").write_text("127.0.0.1 localhost\n")
-        image.write(self._tree / "usr/bin/busybox", self.layout.base / "image.tar")
+        (self._root.tree / "etc/resolv.conf").write_text("")
+        (self._root.tree / "etc/hosts").write_text("127.0.0.1 localhost\n")
+        image.write(self._root.tree / "usr/bin/busybox", self.layout.base / "image.tar")
 
     def start(self) -> None:
         """Start and wait until it serves."""
         with self.layout.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._inside("containerd", "--config", f"{self.layout.base}/config.toml"),
+                self._root.command("containerd", "--config", f"{self.layout.base}/config.toml"),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -147,14 +145,11 @@ class Containerd:
         return "\n".join(self.layout.log.read_text(errors="replace").splitlines()[-lines:])
 
     def _serves(self) -> bool:
-        command = self._inside("ctr", "-a", str(self.layout.socket), "version")
+        command = self._root.command("ctr", "-a", str(self.layout.socket), "version")
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
     def _ctr(self, *arguments: str) -> str:
-        return private.run(*self._inside("ctr", "-a", str(self.layout.socket), *arguments))
-
-    def _inside(self, *command: str) -> list[str]:
-        return ["env", "-i", f"PATH={PATH}", "nsenter", f"--mount={self._root}", *command]
+        return private.run(*self._root.command("ctr", "-a", str(self.layout.socket), *arguments))
 
 
 def shims(layout: Layout) -> list[int]:

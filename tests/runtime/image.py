@@ -14,7 +14,7 @@ from typing import Any
 NAME = "localhost/knd-test:1"
 FOREVER = ("/bin/busybox", "sleep", "2147483647")
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-APPLETS = ("sh", "sleep", "ip", "ping", "cat", "env", "nc", "true")
+APPLETS = ("ls", "sh", "sleep", "ip", "ping", "cat", "env", "nc", "true")
 
 
 def write(busybox: Path, archive: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 CLONE_NEWNS = 0x00020000  # linux/sched.h
 CLONE_NEWNET = 0x40000000
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 CGROUPS = Path("/sys/fs/cgroup")
 
 
@@ -30,11 +31,40 @@ def share(directory: Path) -> None:
     run("mount", "--make-shared", str(directory))
 
 
-def furnish(tree: Path, shared: Path) -> Path:
-    """Make an unpacked tree the root of a mount namespace of its own, ``shared`` at the same path; the namespace's file.
+class Root:
+    """An unpacked tree as the root of a mount namespace of its own, ``shared`` at the same path.
 
-    A chroot would not do: whoever joins a container's mount namespace later starts at that namespace's real root.
+    A chroot would not do: whoever joins a container's mount namespace later starts at that namespace's real root. The
+    namespace is held by a process that ends when its input does, so it never outlives the tests.
     """
+
+    def __init__(self, tree: Path, shared: Path) -> None:
+        self.tree = tree
+        self._shared = shared
+        _furnish(tree, shared)
+        pivot = 'cd "$1"; pivot_root . mnt; /usr/bin/busybox umount -l /mnt; echo made; exec /usr/bin/busybox cat'
+        self._keeper = subprocess.Popen(
+            ["unshare", "--mount", "--propagation=unchanged", "sh", "-ec", pivot, "sh", str(tree)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert self._keeper.stdout is not None
+        assert self._keeper.stdout.readline() == b"made\n"
+
+    def command(self, *command: str) -> list[str]:
+        """The command line that runs a program of the tree in there."""
+        return ["env", "-i", f"PATH={PATH}", "nsenter", f"--mount=/proc/{self._keeper.pid}/ns/mnt", *command]
+
+    def close(self) -> None:
+        """Let go of the namespace and take the mounts of this one away."""
+        self._keeper.communicate()
+        for mount in (self.tree, self._shared):
+            run("umount", "--lazy", "--recursive", str(mount))
+        self._shared.rmdir()
+
+
+def _furnish(tree: Path, shared: Path) -> None:
+    """Kernel file systems, room for files, and the shared directory, on a mount that can become a root."""
     run("mount", "--bind", str(tree), str(tree))
     for name in ("run", "tmp", "var", "etc"):
         run("mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", str(tree / name))
@@ -43,20 +73,6 @@ def furnish(tree: Path, shared: Path) -> Path:
     inside = tree / shared.relative_to("/")
     inside.mkdir(parents=True)
     run("mount", "--rbind", str(shared), str(inside))
-    namespace = shared.with_suffix(".root")
-    namespace.touch()
-    pivot = 'cd "$1"; pivot_root . mnt; exec /usr/bin/busybox umount -l /mnt'
-    run("unshare", f"--mount={namespace}", "--propagation=unchanged", "sh", "-ec", pivot, "sh", str(tree))
-    return namespace
-
-
-def leave(tree: Path, shared: Path) -> None:
-    """Take the mounts of ``furnish`` and ``share`` away again."""
-    namespace = shared.with_suffix(".root")
-    for mount in (namespace, tree, shared):
-        run("umount", "--lazy", "--recursive", str(mount))
-    namespace.unlink()
-    shared.rmdir()
 
 
 def run(*command: str) -> str:
