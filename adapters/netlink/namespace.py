@@ -84,7 +84,7 @@ class NetlinkNamespace:
         try:
             self.socket.change(LINK, links.moving(ifindex, target.descriptor, name), f"interface {link.name}")
         except Failure as failure:
-            self._take_back(link, target)
+            self._take_back(link, target, name)
             raise _taken(link, name) if failure.code is Code.CONFLICT else failure from failure
         return _arrived(target.find(name), link, name)
 
@@ -141,15 +141,20 @@ class NetlinkNamespace:
         )
         return tuple(route for dump in dumps for message in dump for route in routes.routes(message, ifindex))
 
-    def _take_back(self, link: Link, target: NetlinkNamespace) -> None:
-        """After a refused move: the kernel renames after it moved, so a name that was taken meanwhile strands the link."""
+    def _take_back(self, link: Link, target: NetlinkNamespace, wanted: str) -> None:
+        """After a failed move: the kernel renames after it moved, so a name taken meanwhile strands the link there.
+
+        An answer that did not come may even mean that all was done.
+        """
         with suppress(Failure):
             self.link(link.identity.ifindex)
             return
-        stray = target.find(link.name)
-        if stray is not None and stray.identity.same_device(link.identity) and stray.mac == link.mac:
-            request = links.moving(stray.identity.ifindex, self.descriptor, link.name)
-            target.socket.change(LINK, request, f"interface {link.name}")
+        for name in (link.name, wanted):
+            stray = target.find(name)
+            if stray is not None and stray.identity.same_device(link.identity) and stray.mac == link.mac:
+                request = links.moving(stray.identity.ifindex, self.descriptor, link.name)
+                target.socket.change(LINK, request, f"interface {link.name}")
+                return
 
 
 def _arrived(found: Link | None, link: Link, name: str) -> Link:

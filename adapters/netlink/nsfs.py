@@ -94,7 +94,7 @@ def _filesystem(descriptor: int) -> int:
 
 
 def _unopened(path: str, error: OSError) -> Failure:
-    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ESRCH):  # ESRCH: /proc/PID/ns/net of one that has ended
         return Failure(Code.NOT_FOUND, path, "no such network namespace")
     return Failure(Code.KERNEL, path, f"cannot be opened: {error.strerror}")
 

@@ -90,7 +90,10 @@ def _subscribed() -> socket.socket:
 
 
 def _monitor() -> pyudev.Monitor:
-    monitor = pyudev.Monitor.from_netlink(pyudev.Context(), source="kernel")
+    try:
+        monitor = pyudev.Monitor.from_netlink(pyudev.Context(), source="kernel")
+    except (ImportError, OSError) as error:
+        raise Failure(Code.KERNEL, "device events", str(error), "libudev is needed (package libudev1)") from error
     for subsystem in SUBSYSTEMS:
         monitor.filter_by(subsystem)
     with suppress(OSError):  # needs a capability that this process has not; an overflow is noticed

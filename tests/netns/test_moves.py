@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.netlink.codec import Layout, Request
 from adapters.netlink.kernel import NetlinkKernel
 from adapters.netlink.namespace import NetlinkNamespace
 from adapters.netlink.nsfs import open_namespace
@@ -138,6 +139,26 @@ def test_a_name_taken_between_look_and_move_leaves_the_link_in_the_host(real: Re
     assert caught.value.code is Code.CONFLICT
     assert real.host.find("net8") == second
     assert names == {"lo", "net1"}
+
+
+def test_a_move_whose_answer_did_not_come_is_taken_back(real: RealWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = real.add_link("net7")
+    pod = real.kernel.open(real.add_namespace())
+    change = real.host.socket.change
+
+    def unanswered(layout: Layout, request: Request, subject: str) -> None:
+        change(layout, request, subject)
+        raise Failure(Code.DEADLINE, subject, "the kernel did not answer")
+
+    monkeypatch.setattr(real.host.socket, "change", unanswered)
+    with pytest.raises(Failure) as caught:
+        real.host.move(made.identity.ifindex, pod, "net1")
+    monkeypatch.undo()
+    names = {link.name for link in pod.links()}
+    pod.close()
+    assert caught.value.code is Code.DEADLINE
+    assert real.host.find("net7") == made
+    assert names == {"lo"}
 
 
 def test_a_namespace_without_a_path_stays_while_it_is_held_open(real: RealWorld) -> None:

@@ -108,6 +108,7 @@ class KernelContract:
             lambda: host.set_mac(ABSENT, "02:00:00:00:00:09"),
             lambda: host.rename(ABSENT, "net8"),
             lambda: host.add_address(ABSENT, ADDRESS),
+            lambda: host.addresses(ABSENT),
         )
         for act in acts:
             _fails(Code.NOT_FOUND, act)
@@ -223,6 +224,24 @@ class KernelContract:
         after = host.facts(index)
         assert set(after.addresses) == set(before.addresses)
         assert set(after.routes) == set(before.routes)
+
+    def test_another_route_of_the_same_key_is_a_conflict_and_not_taken_for_a_success(
+        self, world: World, host: Namespace
+    ) -> None:
+        index = _configured(world, host)
+        other = world.add_link("net8").identity.ifindex
+        host.add_address(other, Address(prefix="203.0.113.5/24"))
+        host.set_up(other, True)
+        rival = replace(ROUTE, gateway="203.0.113.1")
+        _fails(Code.CONFLICT, lambda: host.add_route(other, rival))
+        _fails(Code.CONFLICT, lambda: host.add_route(index, replace(ROUTE, gateway="192.0.2.9")))
+        assert host.facts(other).routes == ()
+
+    def test_a_gateway_said_to_be_on_link_need_not_be_in_a_known_network(self, world: World, host: Namespace) -> None:
+        index = _configured(world, host)
+        route = Route(destination="203.0.113.0/24", gateway="10.99.0.1", onlink=True)
+        host.add_route(index, route)
+        assert route in {_plain(found) for found in host.facts(index).routes}
 
     def test_an_unreachable_gateway_fails_in_the_kernels_words(self, world: World, host: Namespace) -> None:
         index = _configured(world, host)

@@ -1,0 +1,155 @@
+"""One network namespace of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
+
+from ports.devices import Address, Link, LinkFacts, Route
+from ports.errors import Code, Failure
+from ports.kernel import Namespace
+from tests.contracts.kernel.model import Calls, Device, Net, facts, interface, reachable, refused, same_key
+
+
+class FakeNamespace:
+    """Implements ``ports.kernel.Namespace`` on the model."""
+
+    def __init__(self, calls: Calls, net: Net, ended: Callable[[Net], None]) -> None:
+        self._calls = calls
+        self._net = net
+        self._ended = ended
+        self._open = True
+        net.handles += 1
+
+    @property
+    def cookie(self) -> str:
+        """Tells namespaces apart."""
+        return self._net.cookie
+
+    def link(self, ifindex: int) -> Link:
+        """The link of that index."""
+        with self._call("link"):
+            return self._device(ifindex).link
+
+    def find(self, name: str) -> Link | None:
+        """The link of that name."""
+        with self._call("find"):
+            device = self._net.named(name)
+            return device.link if device else None
+
+    def links(self) -> tuple[Link, ...]:
+        """All links."""
+        with self._call("links"):
+            return tuple(device.link for device in self._net.devices.values())
+
+    def facts(self, ifindex: int) -> LinkFacts:
+        """The link with addresses and routes."""
+        with self._call("facts"):
+            return facts(self._device(ifindex))
+
+    def addresses(self, ifindex: int) -> tuple[Address, ...]:
+        """The addresses of one link."""
+        with self._call("addresses"):
+            return facts(self._device(ifindex)).addresses
+
+    def move(self, ifindex: int, target: Namespace, name: str) -> Link:
+        """Move the link: down, without addresses and routes, perhaps under another index."""
+        if not isinstance(target, FakeNamespace):
+            raise TypeError("a fake link moves to a fake namespace")
+        with self._call("move"):
+            device = self._device(ifindex)
+            if device.immutable or device.link.loopback:
+                raise refused(device, "Invalid argument: The interface netns is immutable")
+            if target._net.named(name) not in (None, device):
+                raise Failure(Code.CONFLICT, name, "the name is taken in the target namespace")
+            del self._net.devices[ifindex]
+            device.addresses.clear()
+            device.set_down()
+            target._net.take(device, name, ifindex)
+            return device.link
+
+    def rename(self, ifindex: int, name: str) -> None:
+        """Give another name; refused while up, as by kernels before 6.2."""
+        with self._call("rename"):
+            device = self._device(ifindex)
+            if device.link.up:
+                raise refused(device, "Device or resource busy")
+            if self._net.named(name) not in (None, device):
+                raise Failure(Code.CONFLICT, name, "the name is taken")
+            device.change(name=name)
+
+    def set_mtu(self, ifindex: int, mtu: int) -> None:
+        """Set the MTU within the device's limits."""
+        with self._call("set_mtu"):
+            device = self._device(ifindex)
+            if not device.link.min_mtu <= mtu <= device.link.max_mtu:
+                raise refused(device, "Invalid argument: mtu out of the device's range")
+            device.change(mtu=mtu)
+
+    def set_mac(self, ifindex: int, mac: str) -> None:
+        """Set the hardware address; hardware refuses while it is up."""
+        with self._call("set_mac"):
+            device = self._device(ifindex)
+            if device.link.up and not device.virtual:
+                raise refused(device, "Device or resource busy")
+            if int(mac[:2], 16) & 1:
+                raise refused(device, "Cannot assign requested address")
+            device.change(mac=mac.lower().replace("-", ":"))
+
+    def set_up(self, ifindex: int, up: bool) -> None:
+        """Set the administrative state; going down drops routes and IPv6 addresses."""
+        with self._call("set_up"):
+            device = self._device(ifindex)
+            if up:
+                device.change(up=True, operstate="up")
+            else:
+                device.set_down()
+
+    def add_address(self, ifindex: int, address: Address) -> None:
+        """Add an address; there already: success."""
+        with self._call("add_address"):
+            device = self._device(ifindex)
+            normal = replace(address, prefix=str(interface(address)))
+            if all(there.prefix != normal.prefix for there in device.addresses):
+                device.addresses.append(normal)
+
+    def add_route(self, ifindex: int, route: Route) -> None:
+        """Add a route; there already: success, another of its key: conflict. The link must be up, the gateway reachable."""
+        with self._call("add_route"):
+            device = self._device(ifindex)
+            if not device.link.up:
+                raise refused(device, "Network is down: Device for nexthop is not up")
+            if route.gateway and not route.onlink and not reachable(device, route.gateway):
+                raise refused(device, "Network is unreachable: Nexthop has invalid gateway")
+            if route.source and all(interface(a).ip != ip_address(route.source) for a in device.addresses):
+                raise refused(device, "Invalid argument: Invalid prefsrc address")
+            wanted = replace(route, destination=str(ip_network(route.destination)))
+            others = [
+                there for other in self._net.devices.values() for there in other.routes if same_key(there, wanted)
+            ]
+            if not others:
+                device.routes.append(wanted)
+            elif wanted not in device.routes:
+                raise Failure(Code.CONFLICT, f"route to {route.destination}", "the table has another one of its key")
+
+    def close(self) -> None:
+        """Give the namespace up."""
+        with self._calls.lock:
+            if self._open:
+                self._open = False
+                self._net.handles -= 1
+                self._ended(self._net)
+
+    @contextmanager
+    def _call(self, name: str) -> Iterator[None]:
+        if not self._open:
+            raise Failure(Code.INTERNAL, f"namespace {self.cookie}", "used after it was closed")
+        with self._calls.call(name):
+            yield
+
+    def _device(self, ifindex: int) -> Device:
+        if ifindex not in self._net.devices:
+            raise Failure(Code.NOT_FOUND, f"interface #{ifindex}", "not in this namespace")
+        return self._net.devices[ifindex]
