@@ -50,7 +50,7 @@ class FeedPublisher:
         self._thread = threading.Thread(target=self._serve, name="feed-publisher", daemon=True)
 
     def start(self) -> None:
-        """Bind and serve. CONFLICT: another process serves this path."""
+        """Bind and serve. CONFLICT: another process serves this path; ``start`` may be tried again."""
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket = self._context.socket(zmq.XPUB)
         self._socket.setsockopt(zmq.XPUB_VERBOSE, 1)  # each subscription is seen, not only the first of its kind
@@ -61,7 +61,7 @@ class FeedPublisher:
         try:
             self._endpoint.bind(self._socket)
         except BaseException:
-            self._close()
+            self._hang_up()
             raise
         self._thread.start()
 
@@ -93,7 +93,9 @@ class FeedPublisher:
                 if self._due:
                     self._offer()
         finally:
-            self._close()
+            self._hang_up()
+            self._endpoint.release()
+            self._bell.close()
 
     def _subscribed(self) -> bool:
         try:
@@ -110,11 +112,9 @@ class FeedPublisher:
         except zmq.Again:
             self._due = True
 
-    def _close(self) -> None:
+    def _hang_up(self) -> None:
         self._socket.close(linger=0)
         self._context.term()  # only now does nobody listen any more
-        self._endpoint.release()
-        self._bell.close()
 
 
 class FeedSubscriber:

@@ -70,7 +70,7 @@ class Server:
         self._thread = threading.Thread(target=self._serve, name="bus-server", daemon=True)
 
     def start(self) -> None:
-        """Bind and serve. CONFLICT: another process serves this path."""
+        """Bind and serve. CONFLICT: another process serves this path; ``start`` may be tried again."""
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket = self._context.socket(zmq.ROUTER)
         _configure(self._socket)

@@ -110,7 +110,7 @@ def envelope(**changes: Any) -> bytes:
         "verb": "echo",
         "id": "id-1",
         "key": f"raw-{next(_keys)}",
-        "deadline": time.monotonic() + 10,
+        "deadline": time.monotonic() + 3600,
         "traceparent": "",
         "payload": msgpack.packb({"text": "hello"}),
     }

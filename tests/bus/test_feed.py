@@ -146,6 +146,19 @@ def test_a_live_feed_cannot_be_taken_over(place: str) -> None:
             assert subscriber.latest(WAIT) == inventory(1)
 
 
+def test_a_publisher_whose_place_was_taken_can_try_again(place: str) -> None:
+    second = FeedPublisher(place)
+    with publishing(place), pytest.raises(Failure):
+        second.start()
+    second.publish(inventory(2))
+    second.start()
+    try:
+        with subscribed(place) as subscriber:
+            assert subscriber.latest(WAIT) == inventory(2)
+    finally:
+        second.stop()
+
+
 def test_a_closed_subscriber_has_nothing_and_a_stopped_publisher_leaves_nothing(place: str) -> None:
     with publishing(place) as publisher, subscribed(place) as subscriber:
         subscriber.close()

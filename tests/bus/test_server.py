@@ -16,6 +16,7 @@ import pytest
 
 from adapters.bus.client import Client
 from adapters.bus.envelope import MAX_REQUEST
+from adapters.bus.server import Server
 from ports.errors import Code, Failure
 from tests.bus.asking import ECHO, Handler, Raw, Word, call, envelope, serving
 
@@ -227,6 +228,17 @@ def test_a_live_socket_cannot_be_taken_over(place: str, handler: Handler) -> Non
         assert caught.value.code is Code.CONFLICT
         assert Client(place, "peer").ask(ECHO, HELLO, call()) == HELLO
     assert len(handler.calls) == 1
+
+
+def test_a_server_whose_place_was_taken_can_try_again(place: str, handler: Handler) -> None:
+    second = Server(place, (ECHO.served_by(handler),))
+    with serving(place, Handler()), pytest.raises(Failure):
+        second.start()
+    second.start()
+    try:
+        assert Client(place, "peer").ask(ECHO, HELLO, call()) == HELLO
+    finally:
+        second.stop()
 
 
 def test_a_stopped_server_leaves_its_place_to_the_next(place: str) -> None:
