@@ -25,7 +25,7 @@ from ports.metrics import Meter
 
 log = logging.getLogger("knd.publishing")
 SETTLE = 0.05  # seconds in which a burst of changes becomes one write
-SPACING = 0.3  # seconds between two comparisons, so that a flapping link costs little
+SPACING = 0.2  # seconds between two comparisons, so that a flapping link costs little
 WATCH = 600.0  # seconds of one watch; its end is also a comparison, in case an event was missed
 
 
