@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, TextIO
 
 FIRST = ("pod", "claim", "trace")
+RETELLERS = ("urllib3",)  # libraries that log what they raise as well: our adapters report it in their own words
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))} | {0x0A: "\\n", 0x2028: "\\u2028"}
 
@@ -37,6 +38,8 @@ def setup(process: str, level: str, format: str, stream: TextIO | None = None) -
     root.addHandler(handler)
     root.setLevel(wanted if wanted == logging.DEBUG else max(wanted, logging.WARNING))
     logging.getLogger("knd").setLevel(wanted)
+    for name in RETELLERS:
+        logging.getLogger(name).setLevel(wanted if wanted == logging.DEBUG else logging.ERROR)
     logging.captureWarnings(True)
     logging.raiseExceptions = False  # a closed standard error is no reason to fail
     sys.excepthook = _uncaught
@@ -84,7 +87,7 @@ def _time(record: logging.LogRecord) -> datetime:
 
 def _about(record: logging.LogRecord) -> dict[str, Any]:
     """The line's extra fields that hold something, the well-known ones first."""
-    extra = {key: value for key, value in vars(record).items() if key not in _STANDARD}
+    extra = {key: value for key, value in vars(record).items() if key not in _STANDARD and not key.startswith("_")}
     order = (*(key for key in FIRST if key in extra), *(key for key in extra if key not in FIRST))
     return {key: _scalar(extra[key]) for key in order if extra[key] not in (None, "")}
 

@@ -32,6 +32,7 @@ def _restored() -> Iterator[None]:
     before = (root.handlers[:], root.level, knd.level, logging.raiseExceptions)
     hooks = (sys.excepthook, threading.excepthook)
     yield
+    logging.getLogger("urllib3").setLevel(logging.NOTSET)
     root.handlers[:], logging.raiseExceptions = before[0], before[3]
     knd.setLevel(before[2])
     root.setLevel(before[1])
@@ -118,10 +119,19 @@ def test_auto_is_text_on_a_terminal_and_json_elsewhere() -> None:
 def test_libraries_speak_from_warning_on_unless_all_is_asked_for(level: str, heard: list[str]) -> None:
     stream = io.StringIO()
     setup("dra", level, "json", stream)
-    for who, logger in (("our", log), ("their", logging.getLogger("urllib3.test"))):
+    for who, logger in (("our", log), ("their", logging.getLogger("their.library"))):
         for name in ("debug", "info", "error"):
             logger.log(logging.getLevelNamesMapping()[name.upper()], "%s %s", who, name)
     assert [line["message"] for line in lines(stream)] == heard
+
+
+def test_a_library_that_logs_what_it_raises_as_well_is_not_heard_twice() -> None:
+    stream = io.StringIO()
+    for level in ("debug", "info"):
+        setup("dra", level, "json", stream)
+        logging.getLogger("urllib3.connectionpool").warning("retrying at %s", level, extra={"__private": 1})
+    assert [line["message"] for line in lines(stream)] == ["retrying at debug"]
+    assert "__private" not in stream.getvalue()
 
 
 def test_a_second_setup_takes_the_place_of_the_first() -> None:
