@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import urllib3
+import yaml
 from kubernetes.client.configuration import Configuration
 from kubernetes.client.rest import RESTClientObject
 from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
@@ -29,7 +30,7 @@ def load_configuration(kubeconfig: str) -> Any:
             load_kube_config(config_file=kubeconfig, client_configuration=configuration)
         else:
             load_incluster_config(client_configuration=configuration)
-    except (ConfigException, OSError, ValueError, TypeError, KeyError) as error:
+    except (ConfigException, OSError, ValueError, TypeError, KeyError, yaml.YAMLError) as error:
         subject = kubeconfig or "the pod's service account"
         raise Failure(
             Code.INVALID, subject, f"cannot be used: {error}", "give --kubeconfig, or run in a pod"

@@ -27,14 +27,18 @@ HINTS = {
 }
 NO_DRIVER_RIGHT = "changing status.devices requires"
 NO_SUCH_FIELD = "failed to create typed patch object"
+OTHER_UID = "metadata.uid: Invalid value"
 RIGHT_HINT = "grant associated-node:patch on resourceclaims/driver for this driver (see manifests)"
 
 
 def status_failure(subject: str, status: int, body: bytes) -> Failure:
-    """What an answer that is no success means. An undeclared field in an apply is 500, a missing driver right 422."""
+    """What an answer that is no success means. Recorded: an apply of an
+    undeclared field is answered 500, without the right to a driver's entries 422, to a claim with another UID 422 as well."""
     text = status_text(body) or f"HTTP status {status}"
     if NO_DRIVER_RIGHT in text:
         return Failure(Code.REFUSED, subject, text, RIGHT_HINT)
+    if OTHER_UID in text:
+        return Failure(Code.CONFLICT, subject, text, "it was replaced by another one of the same name")
     if NO_SUCH_FIELD in text:
         return Failure(Code.INVALID, subject, text)
     return Failure(CODES.get(status, Code.UNAVAILABLE), subject, text, HINTS.get(status, ""))
@@ -43,9 +47,11 @@ def status_failure(subject: str, status: int, body: bytes) -> Failure:
 def transport_failure(subject: str, server: str, error: urllib3.exceptions.HTTPError) -> Failure:
     """What a request without an answer means; for a write it is unknown whether it was carried out."""
     reason = getattr(error, "reason", None) or error
-    if isinstance(reason, urllib3.exceptions.TimeoutError):
+    refused = isinstance(reason, urllib3.exceptions.NewConnectionError)  # a kind of timeout in some releases
+    if isinstance(reason, urllib3.exceptions.TimeoutError) and not refused:
         return Failure(Code.DEADLINE, subject, f"no answer from {server} in time")
-    return Failure(Code.UNAVAILABLE, subject, f"no answer from {server}: {reason}", "is the API server reachable?")
+    text = str(reason.__cause__ or reason)
+    return Failure(Code.UNAVAILABLE, subject, f"no answer from {server}: {text}", "is the API server reachable?")
 
 
 def status_text(body: bytes) -> str:

@@ -75,7 +75,7 @@ def entries(found: Mapping[Path, Any]) -> list[Any]:
             entry.setdefault(name, {})[rest[0]] = value
         else:
             entry[name] = value
-    return list(made.values())
+    return [{**entry, "conditions": entry.get("conditions")} for entry in made.values()]  # null where there are none
 
 
 def _parts(path: Path, name: str, value: Any) -> Leaves:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from adapters.standin.api_apply import Managed
-from adapters.standin.api_errors import ApiError, invalid, not_found
+from adapters.standin.api_errors import ApiError, bad_request, invalid, not_found
 from adapters.standin.api_request import GROUP, Object, Request, require_same
 from adapters.standin.api_rules import require_declared, status_mistakes
 from adapters.standin.api_store import Store
@@ -17,6 +17,7 @@ PLURAL = f"resourceclaims.{GROUP}"
 KIND = f"ResourceClaim.{GROUP}"
 PARAMETERS = re.compile(rb'"parameters"\s*:\s*')
 MOST_DATA = 10240
+APPLY = "application/apply-patch+yaml"
 
 
 class ClaimApi:
@@ -61,7 +62,7 @@ class ClaimApi:
         with self._store.changed:
             old = self._existing(request)
             uid = old["metadata"]["uid"]
-            require_same(PLURAL, old, body.get("metadata") or {})
+            _require_claim(request, old, body)
             managed = copy.deepcopy(self._managed.get(uid, Managed()))
             written = self._written(request, managed, old, body)
             new = {**old, "status": {**old.get("status", {}), "devices": written}}
@@ -80,7 +81,7 @@ class ClaimApi:
         before = old.get("status", {}).get("devices") or []
         wanted = (body.get("status") or {}).get("devices") or []
         manager = request.query.get("fieldManager", "")
-        applies = request.content_type.startswith("application/apply-patch")
+        applies = request.content_type.startswith(APPLY)
         if applies:
             if not manager:
                 raise _no_manager()
@@ -160,6 +161,19 @@ def _data_mistakes(entries: list[Object]) -> Iterator[str]:
     for index, entry in enumerate(entries):
         if isinstance(entry.get("data"), dict) and len(_compact(entry["data"]).encode()) > MOST_DATA:
             yield f"status.devices[{index}].data: Too long: may not be more than {MOST_DATA} bytes"
+
+
+def _require_claim(request: Request, old: Object, body: Object) -> None:
+    given = dict(body.get("metadata") or {})
+    if request.content_type.startswith(APPLY):
+        if "apiVersion" not in body:
+            raise bad_request("invalid object type: /, Kind=ResourceClaim")
+        if given.get("managedFields") is not None:
+            raise bad_request("metadata.managedFields must be nil")
+        uid = given.pop("uid", None)
+        if uid not in (None, old["metadata"]["uid"]):
+            raise invalid(KIND, request.name, [f'metadata.uid: Invalid value: "{uid}": field is immutable'])
+    require_same(PLURAL, old, given)
 
 
 def _no_manager() -> ApiError:

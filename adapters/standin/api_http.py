@@ -23,6 +23,7 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     timeout = 60
+    disable_nagle_algorithm = True  # head and body are two writes: with it, each answer waits for the other's ACK
 
     def handle(self) -> None:
         """A connection that breaks, ours or theirs, ends the thread and nothing else."""

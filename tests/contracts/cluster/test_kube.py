@@ -32,7 +32,9 @@ class ServerOthers:
         self._server.store.remove(("resourceslices", "", name))
 
     def device_status(self, claim: ClaimRef) -> list[Json]:
-        return list(self._server.device_status(claim.namespace, claim.name))
+        """Without the ``conditions: null`` that a server adds to an entry that has none."""
+        stored = self._server.device_status(claim.namespace, claim.name)
+        return [{name: value for name, value in entry.items() if value is not None} for entry in stored]
 
     def notices(self) -> list[tuple[str, str]]:
         return [(event["reason"], event["message"]) for event in self._server.events()]
