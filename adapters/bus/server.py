@@ -1,7 +1,8 @@
 """The answering end of the bus: one thread owns the socket, a pool carries commands out, nothing on the wire ends it.
 
 A late command is refused and not run, a repeated one is answered and not run again, and one too many is refused at once
-instead of queueing without bound.
+instead of queueing without bound. One bound is not ours to set: libzmq keeps the frames of a multipart message that a
+peer never finishes until that connection ends, so what limits a hostile peer's use of memory is the container's limit.
 """
 
 from __future__ import annotations
