@@ -7,11 +7,11 @@ bound to a hidden name that the kubelet ignores, started, and then renamed to th
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
+from itertools import count
 from typing import Any, TypeVar
 
 import grpc
@@ -19,10 +19,10 @@ import grpc
 from adapters.kubelet.paths import hidden
 from ports.errors import Code, Failure
 
-log = logging.getLogger("knd.kubelet")
 T = TypeVar("T")
 MOST_CALLS = 256  # a Prepare may wait for most of a minute, a node holds some hundred pods
 LARGEST_REQUEST = 1 << 20
+ATTEMPTS = count()  # an old server, when it is gone at last, removes the name it was bound to: never the next one's
 
 
 class ThreadPerCall(Executor):
@@ -45,7 +45,7 @@ class Endpoint:
 
     def open(self) -> None:
         """Bind, serve, and only then show the socket under its name. What lies there already is stale: the guard says so."""
-        name = hidden(self.path)
+        name = hidden(self.path, next(ATTEMPTS))
         server = grpc.server(
             ThreadPerCall(),
             handlers=self._services,

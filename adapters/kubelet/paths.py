@@ -39,10 +39,10 @@ def socket_paths(driver: str, kubelet_root: str, pod_uid: str = "") -> SocketPat
     )
 
 
-def hidden(path: str) -> str:
+def hidden(path: str, attempt: int = 0) -> str:
     """A name beside ``path`` and no longer than it that the kubelet's watcher ignores: a socket is bound there first."""
     directory, _, name = path.rpartition("/")
-    return f"{directory}/.{sha256(name.encode()).hexdigest()[:7]}"
+    return f"{directory}/.{sha256(f'{name} {attempt}'.encode()).hexdigest()[:7]}"
 
 
 def _service_names(pod_uid: str) -> tuple[str, ...]:

@@ -87,6 +87,16 @@ def test_a_removed_socket_is_made_again(kubelet: StandinKubelet, plugin_at: Make
     assert kubelet.prepare("dra.net", (claim(),))
 
 
+def test_a_socket_removed_again_and_again_is_always_made_again(kubelet: StandinKubelet, plugin: KubeletPlugin) -> None:
+    plugin.serve()
+    plugin.register()
+    kubelet.wait_registered("dra.net")
+    for _ in range(30):
+        os.unlink(plugin.paths.service)
+        plugin.probe()
+    assert kubelet.prepare("dra.net", (claim(),))
+
+
 def test_a_removed_registry_directory_is_made_again(kubelet: StandinKubelet, plugin: KubeletPlugin) -> None:
     plugin.serve()
     plugin.register()
