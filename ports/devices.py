@@ -57,10 +57,21 @@ class Address:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Hop:
+    """One next hop of a multipath route; ``weight`` as in ``ip route`` (1 to 256)."""
+
+    gateway: str
+    weight: int = 1
+    onlink: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Route:
     """A unicast route through one interface; ``destination`` is a CIDR, ``0.0.0.0/0`` or ``::/0`` the default route.
 
-    ``onlink``: the gateway is a neighbour although no address of the interface says so (RTNH_F_ONLINK).
+    ``onlink``: the gateway is a neighbour although no address of the interface says so (RTNH_F_ONLINK). ``type`` is the
+    rtnetlink route type (1 unicast; 6 blackhole, 7 unreachable, 8 prohibit have neither gateway nor hops). ``hops`` are
+    the next hops of a multipath route, all through this interface; then ``gateway`` is None. ``mtu`` 0: the link's.
     """
 
     destination: str
@@ -71,6 +82,9 @@ class Route:
     metric: int = 0
     protocol: int = 0
     onlink: bool = False
+    type: int = 1
+    mtu: int = 0
+    hops: tuple[Hop, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,12 +108,111 @@ class Link:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Rule:
+    """A policy routing rule (ip-rule(8)). ``family`` is 4 or 6; None means "any", and 0 "unset" for marks and tables.
+
+    ``action`` is the FR_ACT number (1: look up ``table``; 6 blackhole, 7 unreachable, 8 prohibit).
+    """
+
+    family: int
+    priority: int
+    table: int = 0
+    source: str | None = None
+    destination: str | None = None
+    fwmark: int = 0
+    fwmask: int = 0
+    iif: str | None = None
+    oif: str | None = None
+    invert: bool = False
+    tos: int = 0
+    action: int = 1
+    protocol: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Neighbour:
+    """A permanent neighbour entry (NUD_PERMANENT): an IP address and the MAC that answers for it."""
+
+    address: str
+    mac: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tuning:
+    """Sizes and queue of a link; None: not to be changed, or not known to this kernel. Sizes in bytes (Big TCP)."""
+
+    tx_queue_len: int | None = None
+    gso_max_size: int | None = None
+    gro_max_size: int | None = None
+    gso_ipv4_max_size: int | None = None
+    gro_ipv4_max_size: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Switch:
+    """Something with a name that is on or off."""
+
+    name: str
+    on: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sysctl:
+    """One sysctl of an interface: ``ipv4/arp_ignore`` is /proc/sys/net/ipv4/conf/<interface>/arp_ignore."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Offloads:
+    """What ethtool switches: features by kernel name and the driver's private flags, each on or off.
+
+    As facts: those the hardware can change (``features``) and all flags. As a wish: only those to be set.
+    """
+
+    features: tuple[Switch, ...] = ()
+    flags: tuple[Switch, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Program:
+    """An eBPF program on an interface. ``hook`` is where: tc-ingress, tc-egress, tcx-ingress, tcx-egress, xdp, netkit."""
+
+    hook: str
+    name: str
+    id: int
+    priority: int = 0
+    handle: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RdmaLink:
+    """An RDMA device by its name (``mlx5_0``) and its index, which stays the same over a move between namespaces."""
+
+    name: str
+    index: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LinkFacts:
-    """All that has to be put back when the interface returns: the link, its addresses and its routes."""
+    """All that has to be put back when the interface returns.
+
+    ``rules`` are the host's rules that look up a table which routes of this interface are in.
+    """
 
     link: Link
     addresses: tuple[Address, ...] = ()
     routes: tuple[Route, ...] = ()
+    neighbours: tuple[Neighbour, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    tuning: Tuning = Tuning()
+    alternative_names: tuple[str, ...] = ()
+    alias: str = ""
+    offloads: Offloads = Offloads()
+    sysctls: tuple[Sysctl, ...] = ()
+    programs: tuple[Program, ...] = ()
+    rdma: tuple[RdmaLink, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

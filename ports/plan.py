@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from ports.devices import Address, LinkFacts, Route
+from ports.devices import Address, LinkFacts, Neighbour, Offloads, RdmaLink, Route, Rule, Sysctl, Tuning
 
 TEMPORARY_NAME = re.compile(r"knd[0-9a-z]{1,12}")  # IFNAMSIZ - 1 bytes at most; marks a device as ours wherever it is
 
@@ -104,7 +104,107 @@ class AddRoute:
     kind: Literal["add-route"] = "add-route"
 
 
-Step = Release | Move | Rename | SetMtu | SetMac | AddAddress | SetUp | AddRoute
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tune:
+    """Set the transmit queue length and the Big TCP sizes that are not None. Undo: those before."""
+
+    tuning: Tuning
+    before: Tuning
+    kind: Literal["tune"] = "tune"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AddAlternativeName:
+    """Give the interface a further name in the pod. Undo: remove it (it could be taken in the host)."""
+
+    name: str
+    kind: Literal["add-alternative-name"] = "add-alternative-name"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SetOffloads:
+    """Switch features and private flags. Undo: those before."""
+
+    offloads: Offloads
+    before: Offloads
+    kind: Literal["set-offloads"] = "set-offloads"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SetSysctl:
+    """Set one sysctl of the interface in the pod. Undo: none needed, a move resets them."""
+
+    sysctl: Sysctl
+    kind: Literal["set-sysctl"] = "set-sysctl"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JoinVrf:
+    """Make the interface a port of a VRF in the pod, creating it if it is not there. Undo: leave it."""
+
+    name: str
+    table: int
+    kind: Literal["join-vrf"] = "join-vrf"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AddRule:
+    """Add one policy routing rule in the pod. Undo: remove it."""
+
+    rule: Rule
+    kind: Literal["add-rule"] = "add-rule"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AddNeighbour:
+    """Add one permanent neighbour in the pod. Undo: none needed, a move between namespaces drops it."""
+
+    neighbour: Neighbour
+    kind: Literal["add-neighbour"] = "add-neighbour"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RemovePrograms:
+    """Take all eBPF programs off the interface. Undo: put back those of the host that can be put back."""
+
+    kind: Literal["remove-programs"] = "remove-programs"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MoveRdma:
+    """Move an RDMA device into the pod (exclusive mode only). Undo: move it back. Done last, undone first."""
+
+    rdma: RdmaLink
+    kind: Literal["move-rdma"] = "move-rdma"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Announce:
+    """Tell the neighbours where the addresses are now: gratuitous ARP and unsolicited neighbour advertisement."""
+
+    kind: Literal["announce"] = "announce"
+
+
+Step = (
+    Release
+    | Move
+    | Rename
+    | SetMtu
+    | SetMac
+    | AddAddress
+    | SetUp
+    | AddRoute
+    | Tune
+    | AddAlternativeName
+    | SetOffloads
+    | SetSysctl
+    | JoinVrf
+    | AddRule
+    | AddNeighbour
+    | RemovePrograms
+    | MoveRdma
+    | Announce
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,0 +1,120 @@
+"""What the worker asks of the host beyond rtnetlink: offloads, eBPF programs, RDMA. Each is a library of its own.
+
+Like ``ports.kernel``: everything raised is a ``Failure``, and a fake and the real thing keep one contract.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from ports.devices import Link, Offloads, Program, RdmaLink
+from ports.errors import Code, Failure
+from ports.kernel import Kernel, Namespace
+
+
+class OffloadControl(Protocol):
+    """Features and private flags of a link, by ethtool netlink."""
+
+    def read(self, namespace: Namespace, ifindex: int) -> Offloads:
+        """Changeable features with their state, and private flags. A link without ethtool has none."""
+        ...
+
+    def write(self, namespace: Namespace, ifindex: int, wish: Offloads) -> None:
+        """Switch these. KERNEL when the driver did something else, naming what; nothing is sent when all is so already."""
+        ...
+
+
+class ProgramControl(Protocol):
+    """eBPF programs on a link: tc (clsact), TCX, XDP, netkit. A kernel without one of them has none there."""
+
+    def attached(self, namespace: Namespace, ifindex: int) -> tuple[Program, ...]:
+        """What is attached."""
+        ...
+
+    def detach(self, namespace: Namespace, ifindex: int) -> tuple[Program, ...]:
+        """Take everything off; what was taken off."""
+        ...
+
+    def attach(self, namespace: Namespace, ifindex: int, programs: tuple[Program, ...]) -> tuple[Program, ...]:
+        """Put these back, by program id, as far as the kernel still has them; those that could not be put back."""
+        ...
+
+
+class RdmaControl(Protocol):
+    """RDMA devices, by NETLINK_RDMA. A kernel without RDMA is in shared mode and has no devices."""
+
+    def exclusive(self) -> bool:
+        """Whether each device belongs to one namespace (``rdma system``); read anew at each call."""
+        ...
+
+    def of(self, namespace: Namespace, link: Link) -> tuple[RdmaLink, ...]:
+        """The RDMA devices of an interface, found in the namespace it is in."""
+        ...
+
+    def find(self, namespace: Namespace, name: str) -> RdmaLink | None:
+        """The RDMA device of that name as seen from this namespace."""
+        ...
+
+    def move(self, rdma: RdmaLink, source: Namespace, target: Namespace) -> None:
+        """Move the device between namespaces (exclusive mode). NOT_FOUND: it is not in ``source``."""
+        ...
+
+
+class NoOffloads:
+    """For hosts and tests without ethtool."""
+
+    def read(self, namespace: Namespace, ifindex: int) -> Offloads:
+        """None."""
+        return Offloads()
+
+    def write(self, namespace: Namespace, ifindex: int, wish: Offloads) -> None:
+        """Nothing can be switched."""
+        if wish != Offloads():
+            raise Failure(Code.INVALID, f"interface #{ifindex}", "has no features that could be switched")
+
+
+class NoPrograms:
+    """For kernels without eBPF."""
+
+    def attached(self, namespace: Namespace, ifindex: int) -> tuple[Program, ...]:
+        """None."""
+        return ()
+
+    def detach(self, namespace: Namespace, ifindex: int) -> tuple[Program, ...]:
+        """None."""
+        return ()
+
+    def attach(self, namespace: Namespace, ifindex: int, programs: tuple[Program, ...]) -> tuple[Program, ...]:
+        """None can be."""
+        return programs
+
+
+class NoRdma:
+    """For kernels without RDMA."""
+
+    def exclusive(self) -> bool:
+        """Shared: nothing is ever moved."""
+        return False
+
+    def of(self, namespace: Namespace, link: Link) -> tuple[RdmaLink, ...]:
+        """None."""
+        return ()
+
+    def find(self, namespace: Namespace, name: str) -> RdmaLink | None:
+        """None."""
+        return None
+
+    def move(self, rdma: RdmaLink, source: Namespace, target: Namespace) -> None:
+        """There is nothing to move."""
+        raise Failure(Code.NOT_FOUND, f"RDMA device {rdma.name}", "this kernel has no RDMA")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Machine:
+    """All of the host that the worker works on."""
+
+    kernel: Kernel
+    offloads: OffloadControl
+    programs: ProgramControl
+    rdma: RdmaControl
