@@ -1,7 +1,8 @@
 """The comparison of the runtime's sandboxes with what the dataplane holds: after each connect, and after a missed detach.
 
 It runs beside the hooks, because the runtime waits for the answer to its list before it runs any pod, and goes on until
-the dataplane has answered once.
+the dataplane has answered and no live sandbox waits for its devices any more. The latter is nobody else's business: the
+runtime refuses the containers of such a pod for want of a CDI device before it asks any plugin.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ class Reconciler:
 
     def __post_init__(self) -> None:
         self._bell = Bell()
+        self._waiting: dict[str, str] = {}
 
     def request(self) -> None:
         """Compare soon; requests that come together are one."""
@@ -56,21 +58,24 @@ class Reconciler:
         """End ``run``; a comparison under way ends by its own deadline."""
         self._bell.close()
 
-    def once(self) -> None:
-        """One comparison, now, and what has to be told of it."""
+    def once(self) -> bool:
+        """One comparison, now, and what has to be told of it. Whether a live sandbox still waits for its devices."""
         self.digest(self._compare())
+        return bool(self._waiting)
 
     def _until_done(self) -> None:
         while not self._bell.closed:
             try:
-                self.once()
+                waiting = self.once()
             except Failure as failure:
                 level = logging.DEBUG if self.backoff.attempts else logging.WARNING
                 log.log(level, "not reconciled yet: %s", failure)
                 self._bell.pause(self.backoff.next())
-            else:
+                continue
+            if not waiting:
                 self.backoff.reset()
                 return
+            self._bell.wait(self.backoff.next())
 
     def _compare(self) -> Report:
         with self.attacher.alone(ANSWER_SECONDS, "reconcile"):
@@ -80,21 +85,32 @@ class Reconciler:
             return self.dataplane.reconcile(sandboxes, call)
 
     def digest(self, report: Report) -> None:
-        """Log what was found, and tell of what is attached and what is broken."""
+        """Log what was found, and tell of what is attached, what is broken, and what goes on waiting for a new reason."""
+        before, self._waiting = self._waiting, self._stuck(report)
         for finding in report.findings:
-            level = LEVELS.get(finding.verdict, logging.INFO)
-            log.log(
-                level, "%s: %s", finding.verdict, finding.reason or "as it should be", extra={"pod": str(finding.pod)}
-            )
+            if finding.pod.uid not in self._waiting:
+                self._log(finding)
+            elif before.get(finding.pod.uid) != finding.reason:
+                self._tell_not_attached(finding, "it is tried again")
             if finding.verdict is Verdict.BROKEN:
-                self._tell_broken(finding)
+                self._tell_not_attached(finding, "delete the pod, so that it starts anew")
         for attached in report.attached:
             self._tell_attached(attached)
 
-    def _tell_broken(self, finding: Finding) -> None:
+    def _stuck(self, report: Report) -> dict[str, str]:
+        """Why each pod waits whose sandbox has been there already: an attach of it failed."""
+        started = {box.pod_uid for box in self.live.all() if box.netns is not None}
+        waiting = (finding for finding in report.findings if finding.verdict is Verdict.WAITING)
+        return {finding.pod.uid: finding.reason for finding in waiting if finding.pod.uid in started}
+
+    def _log(self, finding: Finding) -> None:
+        level = LEVELS.get(finding.verdict, logging.INFO)
+        log.log(level, "%s: %s", finding.verdict, finding.reason or "as it should be", extra={"pod": str(finding.pod)})
+
+    def _tell_not_attached(self, finding: Finding, hint: str) -> None:
         record = self._record(finding.pod)
         if record is not None:
-            failure = Failure(Code.CONFLICT, str(finding.pod), finding.reason, "delete the pod, so that it starts anew")
+            failure = Failure(Code.CONFLICT, str(finding.pod), finding.reason, hint)
             self.attacher.failed(record, record.sandbox or "", failure)
 
     def _tell_attached(self, attached: Attached) -> None:

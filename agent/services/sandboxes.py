@@ -1,7 +1,7 @@
 """What the runtime tells of pod sandboxes, and what we do about it.
 
-A pod that is not ours costs one look for a file that is not there. An attach that fails never fails the sandbox: the
-gate at CreateContainer tries again, and refuses the container while it fails.
+A pod that is not ours costs one look for a file that is not there. An attach that fails never fails the sandbox: it is
+tried again by a reconcile and by the gate at CreateContainer, which refuses the container while it fails.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ class Sandboxes:
             self._attach(sandbox, record, deadline)
         except Failure:
             log.warning("its containers have to wait until it is attached", extra=attaching.about(record))
+            self.reconciler.request()
 
     def create_container(self, sandbox: PodSandbox, container: Container, deadline: float) -> Adjustment:
         """Let the container through if everything of its pod is in place, or can be put there now."""

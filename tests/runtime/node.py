@@ -10,18 +10,23 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from adapters.bus.dataplane import AttachingClient
 from adapters.standin import namespaces, network
 from adapters.standin.apiserver import StandinApiServer
 from adapters.standin.kubelet import StandinKubelet
 from ports import options
+from ports.dataplane import Call
+from ports.errors import Failure
 from ports.options import DEFAULT_DRIVER, Option
 from ports.places import Places
 from ports.plan import ClaimRef
+from ports.results import Held
 from tests.runtime.containerd import Layout
 from tests.runtime.cri import Pod
 
@@ -115,6 +120,17 @@ class Node:
         """Wait until the driver has offered itself to the kubelet."""
         self.kubelet.wait_registered(DEFAULT_DRIVER, PATIENCE)
 
+    def held(self) -> tuple[str, ...]:
+        """The interfaces that the dataplane, which must be there in good time, sees in pods."""
+        return tuple(held.interface for held in eventually("an answer of the dataplane", self._held))
+
+    def _held(self) -> tuple[Held, ...] | None:
+        call = Call(key=uuid.uuid4().hex, deadline=time.monotonic() + 1.0)
+        try:
+            return AttachingClient(self.places.attach_socket).held(call)
+        except Failure:
+            return None
+
     def published(self) -> dict[str, dict[str, Any]]:
         """The devices of our slices, each with its attributes, by the interface's name."""
         devices = [device for body in self.api.slices() for device in body["spec"].get("devices", ())]
@@ -140,9 +156,15 @@ class Node:
         return tuple(name for device in answer.devices for name in device.cdi_device_ids)
 
     def unprepare(self, claim: ClaimRef) -> None:
-        """What the kubelet does when the pod's containers have ended."""
-        [answer] = self.kubelet.unprepare(DEFAULT_DRIVER, (claim,))
-        assert not answer.error, answer.error
+        """What the kubelet does when the pod's containers have ended, again and again until it succeeds."""
+        eventually("an unprepare that succeeds", lambda: self._unprepared(claim))
+
+    def _unprepared(self, claim: ClaimRef) -> bool:
+        try:
+            [answer] = self.kubelet.unprepare(DEFAULT_DRIVER, (claim,))
+        except Failure:
+            return False
+        return not answer.error
 
     def _settings(self) -> dict[Option, str]:
         return {

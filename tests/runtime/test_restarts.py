@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from adapters.standin import network
-from ports.options import DEFAULT_DRIVER
 from tests.runtime.containerd import Containerd
 from tests.runtime.cri import Pod, Refused, Runtime
 from tests.runtime.node import PROCESSES, Node, eventually, interfaces
@@ -57,7 +56,6 @@ def test_a_process_killed_before_the_sandbox_starts(
         node.start(victim)
     assert has_interface(runtime, container)
     runtime.stop(sandbox)
-    node.ready()
     node.unprepare(claim)
     eventually("the host as it was", lambda: interfaces() == before)
 
@@ -103,7 +101,7 @@ def test_pods_keep_their_interfaces_over_a_restart_of_everything(
     runtime_host.start()
     for name in PROCESSES:
         node.start(name)
-    node.kubelet.wait_registered(DEFAULT_DRIVER)
+    assert node.held() == ("net1",)
     assert "10.77.0.2/24" in runtime.output(container, "ip", "-o", "addr")
     runtime.stop(sandbox)
     node.unprepare(claim)

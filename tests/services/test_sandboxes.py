@@ -255,6 +255,26 @@ def test_the_stop_of_an_old_sandbox_leaves_the_new_one_alone(node: Node) -> None
     assert node.dataplane.calls == []
 
 
+def test_a_failed_attach_is_tried_again_without_waiting_for_a_container(node: Node) -> None:
+    """The runtime refuses a container whose CDI device is missing before it asks a plugin: no hook would come."""
+    node.prepare(3)
+    node.dataplane.faults.down = True
+    with node.reconciling():
+        node.run(node.sandbox())
+        node.dataplane.faults.down = False
+        assert eventually(lambda: node.held() == [("s1", "ens1")])
+        assert eventually(lambda: [bool(each.error) for each in node.outcomes] == [True, False])
+
+
+def test_an_attach_that_goes_on_failing_is_tried_until_it_works_and_told_once_a_reason(node: Node) -> None:
+    node.prepare(3)
+    node.dataplane.faults.fail("step", TAKEN, times=6)
+    with node.reconciling():
+        node.run(node.sandbox())
+        assert eventually(lambda: node.held() == [("s1", "ens1")])
+    assert [bool(each.error) for each in node.outcomes] in ([True, False], [True, True, False])
+
+
 def test_a_failed_detach_is_made_up_for_by_a_reconcile(node: Node) -> None:
     node.prepare(3)
     node.run(node.sandbox())
