@@ -40,7 +40,7 @@ class Pod:
             linux=nri.LinuxPodSandbox(namespaces=[] if ended else spaces),
         )
 
-    def container_message(self, container: Container, env: tuple[str, ...]) -> nri.Container:
+    def container_message(self, container: Container) -> nri.Container:
         """A container as plugins see it."""
         running = bool(self.pid) and container in self.containers
         return nri.Container(
@@ -48,5 +48,5 @@ class Pod:
             pod_sandbox_id=self.id,
             name=container.name,
             state=nri.CONTAINER_RUNNING if running else nri.CONTAINER_CREATED,
-            env=env,
+            env=container.env,
         )
