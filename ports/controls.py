@@ -26,18 +26,30 @@ class OffloadControl(Protocol):
 
 
 class ProgramControl(Protocol):
-    """eBPF programs on a link: tc (clsact), TCX, XDP, netkit. A kernel without one of them has none there."""
+    """eBPF programs on a link: tc, TCX, XDP, netkit. A kernel without one of them has none there.
+
+    A move between namespaces ends the link's tc filters (the kernel throws its queueing disciplines away); TCX and XDP
+    programs stay attached to it, those of a pod too. A program ends when nothing refers to it any more.
+    """
 
     def attached(self, namespace: Namespace, ifindex: int) -> tuple[Program, ...]:
-        """What is attached."""
+        """What is attached, each hook's programs in the order they run."""
         ...
 
-    def detach(self, namespace: Namespace, ifindex: int) -> tuple[Program, ...]:
-        """Take everything off; what was taken off."""
+    def detach(self, namespace: Namespace, ifindex: int, keep: tuple[Program, ...] = ()) -> tuple[Program, ...]:
+        """Take everything off but ``keep``; what was taken off. One that goes meanwhile is a success."""
         ...
 
     def attach(self, namespace: Namespace, ifindex: int, programs: tuple[Program, ...]) -> tuple[Program, ...]:
-        """Put these back, by program id, as far as the kernel still has them; those that could not be put back."""
+        """Put these back where they are not, by program id; those that the kernel no longer has or takes."""
+        ...
+
+    def hold(self, key: str, programs: tuple[Program, ...]) -> None:
+        """Keep these alive until ``release(key)``; ones that are gone, or whose kernel refuses, are passed over."""
+        ...
+
+    def release(self, key: str) -> None:
+        """Let go of what was held under ``key``. An unknown key is a success."""
         ...
 
 
@@ -81,13 +93,19 @@ class NoPrograms:
         """None."""
         return ()
 
-    def detach(self, namespace: Namespace, ifindex: int) -> tuple[Program, ...]:
+    def detach(self, namespace: Namespace, ifindex: int, keep: tuple[Program, ...] = ()) -> tuple[Program, ...]:
         """None."""
         return ()
 
     def attach(self, namespace: Namespace, ifindex: int, programs: tuple[Program, ...]) -> tuple[Program, ...]:
         """None can be."""
         return programs
+
+    def hold(self, key: str, programs: tuple[Program, ...]) -> None:
+        """There are none."""
+
+    def release(self, key: str) -> None:
+        """Nothing is held."""
 
 
 class NoRdma:

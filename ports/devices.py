@@ -177,13 +177,22 @@ class Offloads:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Program:
-    """An eBPF program on an interface. ``hook`` is where: tc-ingress, tc-egress, tcx-ingress, tcx-egress, xdp, netkit."""
+    """An eBPF program on an interface.
+
+    ``hook`` is where: tc-ingress, tc-egress, tcx-ingress, tcx-egress, xdp, netkit-primary, netkit-peer. The other numbers
+    are the hook's own: a tc filter has ``priority``, ``handle``, ``chain``, ``protocol`` (EtherType; 3 is all) and
+    ``flags`` (TCA_BPF_FLAGS: 1 direct action); of XDP, ``flags`` is the mode (2 generic, 4 driver, 8 hardware). The id
+    is the kernel's and never used twice in a boot while the program lives.
+    """
 
     hook: str
     name: str
     id: int
     priority: int = 0
     handle: int = 0
+    chain: int = 0
+    protocol: int = 0
+    flags: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
