@@ -1,0 +1,1 @@
+"""Features and private flags of interfaces, by ethtool's generic netlink family."""

@@ -1,0 +1,108 @@
+"""ethtool's messages: a generic netlink family whose number the kernel tells.
+
+Reply commands are numbered on their own (ETHTOOL_MSG_KERNEL_*): 14 is the request to set private flags and the reply
+to the question for them. So replies are told by their sequence number and checked against that enumeration.
+"""
+
+from __future__ import annotations
+
+import errno
+import struct
+from dataclasses import dataclass
+
+from adapters.ethtool.bitset import decoded, encoded
+from adapters.ethtool.talk import KernelError, Talk, attribute, attributes, nest
+from ports.devices import Switch
+from ports.errors import Code, Failure
+
+GENL_ID_CTRL, CTRL_GETFAMILY, CTRL_NEWFAMILY, CTRL_FAMILY_ID, CTRL_FAMILY_NAME = 16, 3, 1, 1, 2
+FEATURES_GET, FEATURES_SET, PRIVFLAGS_GET, PRIVFLAGS_SET = 11, 12, 13, 14
+FEATURES_GET_REPLY, FEATURES_SET_REPLY, PRIVFLAGS_GET_REPLY = 11, 12, 14
+HEADER, DEV_INDEX = 1, 1
+HW, WANTED, ACTIVE, NOCHANGE = 2, 3, 4, 5  # ETHTOOL_A_FEATURES_*
+FLAGS = 2  # ETHTOOL_A_PRIVFLAGS_FLAGS
+_GENERIC = struct.Struct("=BBH")  # genlmsghdr: command, version, reserved
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Features:
+    """A link's features by name: which are active, which somebody wants active, and which ethtool can change."""
+
+    state: dict[str, bool]
+    wanted: dict[str, bool]
+    changeable: frozenset[str]
+
+
+class Ethtool:
+    """ethtool's requests about one link, over one conversation."""
+
+    def __init__(self, talk: Talk, ifindex: int) -> None:
+        self._talk = talk
+        self._subject = f"interface #{ifindex}"
+        self._header = nest(HEADER, attribute(DEV_INDEX, struct.pack("=I", ifindex)))
+        self._family = _family(talk)
+
+    def features(self) -> Features | None:
+        """All features; None for a link, or a kernel, without ethtool."""
+        found = self._get(FEATURES_GET, FEATURES_GET_REPLY)
+        if found is None:
+            return None
+        hardware, active, wanted = (decoded(found.get(kind, b"")) for kind in (HW, ACTIVE, WANTED))
+        fixed = {name for name, on in decoded(found.get(NOCHANGE, b"")).items() if on}
+        names = hardware.keys() | active.keys()
+        changeable = frozenset(name for name, on in hardware.items() if on and name not in fixed)
+        return Features(
+            state={name: active.get(name, False) for name in names},
+            wanted={name: wanted.get(name, False) for name in names},
+            changeable=changeable,
+        )
+
+    def flags(self) -> dict[str, bool]:
+        """The driver's private flags; none where it has none."""
+        found = self._get(PRIVFLAGS_GET, PRIVFLAGS_GET_REPLY)
+        return {} if found is None else decoded(found.get(FLAGS, b""))
+
+    def set_features(self, switches: tuple[Switch, ...]) -> dict[str, bool]:
+        """Switch features; those that did not become what was asked, with what was asked."""
+        found = self._ask(FEATURES_SET, FEATURES_SET_REPLY, encoded(WANTED, switches))
+        return decoded(found.get(WANTED, b""))
+
+    def set_flags(self, switches: tuple[Switch, ...]) -> None:
+        """Switch private flags; the kernel does not tell what came of it."""
+        self._ask(PRIVFLAGS_SET, None, encoded(FLAGS, switches))
+
+    def _get(self, command: int, reply: int) -> dict[int, bytes] | None:
+        if self._family is None:
+            return None
+        try:
+            return self._ask(command, reply, b"")
+        except KernelError as error:
+            if error.errno == errno.EOPNOTSUPP:
+                return None
+            raise
+
+    def _ask(self, command: int, reply: int | None, body: bytes) -> dict[int, bytes]:
+        if self._family is None:
+            raise Failure(
+                Code.KERNEL, self._subject, "this kernel has no ethtool netlink (5.8 is the first with features)"
+            )
+        message = _GENERIC.pack(command, 1, 0) + self._header + body
+        answers = self._talk.ask(self._family, message, self._subject)
+        if reply is None:
+            return {}
+        for answer in answers:
+            if answer[:1] == bytes([reply]):
+                return dict(attributes(answer[_GENERIC.size :]))
+        raise Failure(Code.KERNEL, self._subject, f"ethtool gave no answer to command {command}")
+
+
+def _family(talk: Talk) -> int | None:
+    name = attribute(CTRL_FAMILY_NAME, b"ethtool\0")
+    try:
+        answers = talk.ask(GENL_ID_CTRL, _GENERIC.pack(CTRL_GETFAMILY, 1, 0) + name, "ethtool netlink")
+    except KernelError as error:
+        if error.errno == errno.ENOENT:
+            return None
+        raise
+    found = dict(attributes(answers[0][_GENERIC.size :])) if answers else {}
+    return struct.unpack_from("=H", found[CTRL_FAMILY_ID])[0] if CTRL_FAMILY_ID in found else None
