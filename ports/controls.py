@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from ports.devices import Link, Offloads, Program, RdmaLink
+from ports.devices import DeviceNode, Link, Offloads, Program, RdmaLink
 from ports.errors import Code, Failure
 from ports.kernel import Kernel, Namespace
 
@@ -68,8 +68,30 @@ class RdmaControl(Protocol):
         """The RDMA device of that name as seen from this namespace."""
         ...
 
+    def at(self, namespace: Namespace, index: int) -> RdmaLink | None:
+        """The RDMA device of that index as seen from this namespace, whatever it is called there."""
+        ...
+
+    def interface(self, namespace: Namespace, rdma: RdmaLink) -> int | None:
+        """The index of an interface of this namespace that belongs to the RDMA device, None where it has none here."""
+        ...
+
     def move(self, rdma: RdmaLink, source: Namespace, target: Namespace) -> None:
-        """Move the device between namespaces (exclusive mode). NOT_FOUND: it is not in ``source``."""
+        """Move the device of that index between namespaces (exclusive mode). It arrives under the name that ``rdma`` has.
+
+        NOT_FOUND: it is not in ``source``.
+        """
+        ...
+
+    def rename(self, rdma: RdmaLink, namespace: Namespace) -> None:
+        """Give the device of that index the name that ``rdma`` has. CONFLICT: another one of this host has it."""
+        ...
+
+    def nodes(self, rdma: RdmaLink) -> tuple[DeviceNode, ...]:
+        """The character devices that a container needs to use it, in whatever namespace it is; by path.
+
+        uverbs, umad and issm where it has them, and rdma_cm. NOT_FOUND: it has no uverbs, so nothing could use it.
+        """
         ...
 
 
@@ -123,16 +145,36 @@ class NoRdma:
         """None."""
         return None
 
+    def at(self, namespace: Namespace, index: int) -> RdmaLink | None:
+        """None."""
+        return None
+
+    def interface(self, namespace: Namespace, rdma: RdmaLink) -> int | None:
+        """None."""
+        return None
+
     def move(self, rdma: RdmaLink, source: Namespace, target: Namespace) -> None:
         """There is nothing to move."""
-        raise Failure(Code.NOT_FOUND, f"RDMA device {rdma.name}", "this kernel has no RDMA")
+        raise _no_rdma(rdma)
+
+    def rename(self, rdma: RdmaLink, namespace: Namespace) -> None:
+        """There is nothing to rename."""
+        raise _no_rdma(rdma)
+
+    def nodes(self, rdma: RdmaLink) -> tuple[DeviceNode, ...]:
+        """There is nothing to use."""
+        raise _no_rdma(rdma)
+
+
+def _no_rdma(rdma: RdmaLink) -> Failure:
+    return Failure(Code.NOT_FOUND, f"RDMA device {rdma.name}", "this kernel has no RDMA")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Machine:
-    """All of the host that the worker works on."""
+    """All of the host that the worker works on. What is not given is something that this host does not have."""
 
     kernel: Kernel
-    offloads: OffloadControl
-    programs: ProgramControl
-    rdma: RdmaControl
+    offloads: OffloadControl = NoOffloads()
+    programs: ProgramControl = NoPrograms()
+    rdma: RdmaControl = NoRdma()

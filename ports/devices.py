@@ -20,23 +20,28 @@ class Identity:
 
     ``ifindex`` is unique in a namespace for the life of the interface and kept over a move when it is free there;
     ``pci_address`` (``0000:3b:00.1``) and ``permanent_address`` (IFLA_PERM_ADDRESS) are None where there is none.
-    ``link_kind`` is the rtnetlink kind (``veth``, ``macvlan``) and empty for hardware.
+    ``link_kind`` is the rtnetlink kind (``veth``, ``macvlan``) and empty for hardware. ``rdma`` is the name of an RDMA
+    device that has no interface (InfiniBand without IPoIB, EFA), and None for every interface; its ``ifindex`` is 0.
     """
 
     ifindex: int
     link_kind: str = ""
     pci_address: str | None = None
     permanent_address: str | None = None
+    rdma: str | None = None
 
     def same_device(self, other: Identity) -> bool:
         """Whether both are one device, the index apart (a move may change it when it is taken in the target)."""
-        return (self.link_kind, self.pci_address, self.permanent_address) == (
+        return (self.link_kind, self.pci_address, self.permanent_address, self.rdma) == (
             other.link_kind,
             other.pci_address,
             other.permanent_address,
+            other.rdma,
         )
 
     def __str__(self) -> str:
+        if self.rdma is not None:
+            return f"RDMA device {self.rdma}"
         place = self.pci_address or self.permanent_address or self.link_kind or "device"
         return f"#{self.ifindex} {place}"
 
@@ -197,17 +202,33 @@ class Program:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RdmaLink:
-    """An RDMA device by its name (``mlx5_0``) and its index, which stays the same over a move between namespaces."""
+    """An RDMA device by its name (``mlx5_0``) and its index, which stays the same over a move between namespaces.
+
+    A device whose driver was started again has another index, whatever its name.
+    """
 
     name: str
     index: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DeviceNode:
+    """A device file for a container; ``type`` is ``c`` or ``b``, ``mode`` its access bits (owner root)."""
+
+    path: str
+    type: str
+    major: int
+    minor: int
+    mode: int = 0o666
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LinkFacts:
     """All that has to be put back when the interface returns.
 
-    ``rules`` are the host's rules that look up a table which routes of this interface are in.
+    ``rules`` are the host's rules that look up a table which routes of this interface are in. ``rdma_exclusive``: RDMA
+    devices belong to one namespace each and have to be moved. An RDMA device without an interface has a ``link`` with no
+    name and no index (``rdma_only``), and is itself the one entry of ``rdma``.
     """
 
     link: Link
@@ -222,6 +243,12 @@ class LinkFacts:
     sysctls: tuple[Sysctl, ...] = ()
     programs: tuple[Program, ...] = ()
     rdma: tuple[RdmaLink, ...] = ()
+    rdma_exclusive: bool = False
+
+
+def rdma_only(identity: Identity) -> Link:
+    """The place of the interface in the facts of an RDMA device that has none."""
+    return Link(identity=identity, name="", mac="", mtu=0, up=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from ports.devices import DeviceNode
 from ports.plan import ClaimRef
 
 CLASS = "attached"
@@ -29,8 +30,8 @@ def marker(claim_uid: str) -> str:
 class Gate(Protocol):
     """Opened by the dataplane after the last step of an attach, closed before the first step of a detach."""
 
-    def open(self, claim: ClaimRef, interfaces: tuple[str, ...]) -> None:
-        """Let containers of this claim be created. Repeatable."""
+    def open(self, claim: ClaimRef, interfaces: tuple[str, ...], nodes: tuple[DeviceNode, ...] = ()) -> None:
+        """Let containers of this claim be created; they get these device files. Repeatable."""
         ...
 
     def close(self, claim_uid: str) -> None:

@@ -9,7 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from ports.devices import DeviceNode
 from ports.plan import ClaimRef, PodRef
+
+__all__ = [
+    "Adjustment",
+    "Container",
+    "DeviceNode",
+    "PodSandbox",
+    "Prepared",
+    "PreparedDevice",
+    "ResourceHooks",
+    "RuntimeHooks",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,20 +78,11 @@ class Container:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DeviceNode:
-    """A device file to add to a container; ``type`` is ``c`` or ``b``."""
-
-    path: str
-    type: str
-    major: int
-    minor: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Adjustment:
-    """What a container gets from us."""
+    """What a container gets from us. ``locked_memory`` lifts RLIMIT_MEMLOCK, which RDMA needs to register memory."""
 
     devices: tuple[DeviceNode, ...] = ()
+    locked_memory: bool = False
 
 
 class RuntimeHooks(Protocol):

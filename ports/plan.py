@@ -219,8 +219,13 @@ class DevicePlan:
     share_id: str | None = None
 
     @property
+    def rdma_only(self) -> bool:
+        """Whether this is an RDMA device without an interface: nothing of it but the RDMA device is ever moved."""
+        return self.before.link.identity.rdma is not None
+
+    @property
     def pod_name(self) -> str:
-        """The name the interface ends up with in the pod."""
+        """The name the interface ends up with in the pod; empty for an RDMA device without an interface."""
         return next((step.name for step in self.steps if isinstance(step, Rename)), self.before.link.name)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ports.devices import Identity
+from ports.devices import DeviceNode, Identity
 from ports.plan import ClaimRef, PodRef
 
 
@@ -22,7 +22,12 @@ class StepTiming:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AttachedDevice:
-    """One device as it is in the pod, read back from the kernel, for ``ResourceClaim.status.devices``."""
+    """One device as it is in the pod, read back from the kernel, for ``ResourceClaim.status.devices``.
+
+    ``interface`` and ``mac`` are empty for an RDMA device without an interface. ``rdma`` names the RDMA devices that came
+    with it, ``rdma_moved`` tells whether they were moved into the pod (exclusive mode), ``nodes`` are their character
+    devices, for the containers that list the claim.
+    """
 
     claim: ClaimRef
     request: str
@@ -32,6 +37,9 @@ class AttachedDevice:
     mac: str
     addresses: tuple[str, ...]
     share_id: str | None = None
+    rdma: tuple[str, ...] = ()
+    rdma_moved: bool = False
+    nodes: tuple[DeviceNode, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

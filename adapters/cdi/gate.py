@@ -3,6 +3,9 @@
 A file is written under a name that CDI ignores (only .json and .yaml count) and renamed, since the runtime watches the
 directory and reports every broken file. The version is 0.5.0, the lowest that lets a device name begin with a digit, as
 UIDs do (https://github.com/cncf-tags/container-device-interface/blob/main/SPEC.md).
+
+Device files are named by their path alone: the runtime looks up the numbers behind it at each container's creation, so
+that those of a driver that was loaded anew are never stale.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ports.devices import DeviceNode
 from ports.errors import Code, Failure
 from ports.gate import CLASS, marker
 from ports.plan import ClaimRef
@@ -30,10 +34,10 @@ class CdiGate:
         self._kind = f"{driver}/{CLASS}"
         self._prefix = f"{driver}-{CLASS}_"
 
-    def open(self, claim: ClaimRef, interfaces: tuple[str, ...]) -> None:
-        """Let containers of this claim be created."""
+    def open(self, claim: ClaimRef, interfaces: tuple[str, ...], nodes: tuple[DeviceNode, ...] = ()) -> None:
+        """Let containers of this claim be created, with these device files."""
         path = self._path(claim.uid)
-        data = json.dumps(self._spec(claim.uid, interfaces), indent=1) + "\n"
+        data = json.dumps(self._spec(claim.uid, interfaces, nodes), indent=1) + "\n"
         with _os_failures(path):
             os.makedirs(self._root, exist_ok=True)
             _write(f"{path}.tmp", data.encode())
@@ -64,8 +68,12 @@ class CdiGate:
             raise Failure(Code.INVALID, f"claim UID {claim_uid!r}", "cannot be the name of a CDI device")
         return os.path.join(self._root, f"{self._prefix}{claim_uid}{SUFFIX}")
 
-    def _spec(self, claim_uid: str, interfaces: tuple[str, ...]) -> dict[str, object]:
-        edits = {"env": [f"{marker(claim_uid)}={','.join(interfaces)}"]}
+    def _spec(self, claim_uid: str, interfaces: tuple[str, ...], nodes: tuple[DeviceNode, ...]) -> dict[str, object]:
+        edits: dict[str, object] = {"env": [f"{marker(claim_uid)}={','.join(interfaces)}"]}
+        if nodes:
+            edits["deviceNodes"] = [
+                {"path": node.path, "type": node.type, "fileMode": node.mode, "permissions": "rw"} for node in nodes
+            ]
         return {
             "cdiVersion": CDI_VERSION,
             "kind": self._kind,
@@ -76,7 +84,7 @@ class CdiGate:
 class NoGate:
     """Implements ``ports.gate.Gate`` for runtimes without CDI: there is nothing to open or close."""
 
-    def open(self, claim: ClaimRef, interfaces: tuple[str, ...]) -> None:
+    def open(self, claim: ClaimRef, interfaces: tuple[str, ...], nodes: tuple[DeviceNode, ...] = ()) -> None:
         """Nothing holds a container back."""
 
     def close(self, claim_uid: str) -> None:

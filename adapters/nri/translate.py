@@ -6,6 +6,8 @@ from adapters.nri.pb import nri_pb2 as nri
 from ports.inbound import Adjustment, Container, DeviceNode, PodSandbox
 from ports.plan import PodRef
 
+MEMLOCK, UNLIMITED = "RLIMIT_MEMLOCK", 2**64 - 1  # as in the OCI runtime specification; RLIM_INFINITY
+DEFAULT_MODE = 0o666  # runc's, for a device without a mode
 STARTED = frozenset({nri.CONTAINER_RUNNING, nri.CONTAINER_PAUSED})
 
 
@@ -45,12 +47,16 @@ def container(message: nri.Container) -> Container:
 
 def adjusted(adjustment: Adjustment) -> nri.CreateContainerResponse:
     """The answer to CreateContainer; an empty one when there is nothing to add."""
-    if not adjustment.devices:
-        return nri.CreateContainerResponse()
-    devices = [_device(device) for device in adjustment.devices]
-    linux = nri.LinuxContainerAdjustment(devices=devices)
-    return nri.CreateContainerResponse(adjust=nri.ContainerAdjustment(linux=linux))
+    adjust = nri.ContainerAdjustment()
+    if adjustment.devices:
+        adjust.linux.devices.extend(_device(device) for device in adjustment.devices)
+    if adjustment.locked_memory:
+        adjust.rlimits.add(type=MEMLOCK, hard=UNLIMITED, soft=UNLIMITED)
+    return nri.CreateContainerResponse(adjust=adjust) if adjust.ByteSize() else nri.CreateContainerResponse()
 
 
 def _device(device: DeviceNode) -> nri.LinuxDevice:
-    return nri.LinuxDevice(path=device.path, type=device.type, major=device.major, minor=device.minor)
+    made = nri.LinuxDevice(path=device.path, type=device.type, major=device.major, minor=device.minor)
+    if device.mode != DEFAULT_MODE:
+        made.file_mode.value = device.mode
+    return made

@@ -14,14 +14,22 @@ class Unresolvable(Exception):
 
 def environment(root: Path, devices: Iterable[str]) -> tuple[str, ...]:
     """The variables these devices give a container: those of each file in use once, then those of each device."""
+    return tuple(variable for edit in _edits(root, devices) for variable in edit.get("env", ()))
+
+
+def nodes(root: Path, devices: Iterable[str]) -> tuple[str, ...]:
+    """The paths of the device files these devices give a container."""
+    return tuple(node["path"] for edit in _edits(root, devices) for node in edit.get("deviceNodes", ()))
+
+
+def _edits(root: Path, devices: Iterable[str]) -> list[dict[str, Any]]:
     known, wanted = _devices(root), tuple(devices)
     missing = [name for name in wanted if len(known.get(name, ())) != 1]
     if missing:
         raise Unresolvable(f"CDI device injection failed: unresolvable CDI devices {', '.join(missing)}")
     chosen = [known[name][0] for name in wanted]
     files = {id(spec): spec for spec, _ in chosen}
-    edits = [*files.values(), *(device for _, device in chosen)]
-    return tuple(variable for edit in edits for variable in edit.get("containerEdits", {}).get("env", ()))
+    return [edit.get("containerEdits", {}) for edit in (*files.values(), *(device for _, device in chosen))]
 
 
 def _devices(root: Path) -> dict[str, list[tuple[dict[str, Any], dict[str, Any]]]]:

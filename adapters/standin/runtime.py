@@ -36,10 +36,15 @@ class Ran:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Created:
-    """A container with all that CDI and the plugins gave it; with an ``error`` it does not exist."""
+    """A container with all that CDI and the plugins gave it; with an ``error`` it does not exist.
+
+    ``devices`` come from plugins, ``files`` are the paths that CDI named, ``limits`` the kinds of rlimits that were set.
+    """
 
     container: Container
     devices: tuple[DeviceNode, ...] = ()
+    files: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
     error: str = ""
 
 
@@ -124,11 +129,12 @@ class Runtime:
         pod, devices = self._pods.get(sandbox.id), tuple(cdi_devices)
         if pod is None or not pod.pid:
             return Created(container=container, error=f"sandbox {sandbox.id} is not running")
+        root = Path(cdi_root or "/var/run/cdi")
         try:
-            given = cdi.environment(Path(cdi_root or "/var/run/cdi"), devices) if devices else ()
+            given, files = cdi.environment(root, devices), cdi.nodes(root, devices)
         except cdi.Unresolvable as error:
             return Created(container=container, error=str(error))
-        return self._create(pod, replace(container, env=(*container.env, *given)))
+        return replace(self._create(pod, replace(container, env=(*container.env, *given))), files=files)
 
     def stop_pod_sandbox(self, sandbox: PodSandbox) -> str:
         """Stop; the error that a plugin answered, which is only logged."""
@@ -154,7 +160,8 @@ class Runtime:
             pod.containers.append(created)
             for event in (nri.POST_CREATE_CONTAINER, nri.START_CONTAINER, nri.POST_START_CONTAINER):
                 self._tell(event, pod, created)
-        return Created(container=created, devices=_devices(adjustments))
+        limits = tuple(limit.type for adjustment in adjustments for limit in adjustment.rlimits)
+        return Created(container=created, devices=_devices(adjustments), limits=limits)
 
     def _down(self, pod: Pod) -> str:
         for container in pod.containers:
@@ -185,7 +192,9 @@ class Runtime:
 
 def _devices(adjustments: list[nri.ContainerAdjustment]) -> tuple[DeviceNode, ...]:
     return tuple(
-        DeviceNode(path=node.path, type=node.type, major=node.major, minor=node.minor)
+        DeviceNode(
+            path=node.path, type=node.type, major=node.major, minor=node.minor, mode=node.file_mode.value or 0o666
+        )
         for adjustment in adjustments
         for node in adjustment.linux.devices
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from adapters.cdi.gate import CdiGate, NoGate
+from ports.devices import DeviceNode
 from ports.errors import Code, Failure
 from ports.gate import cdi_device_id
 from ports.plan import ClaimRef
@@ -52,6 +53,12 @@ def test_an_open_gate_is_one_device_of_the_promised_name(gate: CdiGate, root: Pa
     ]
     (spec,) = specs(root)
     assert f"{spec['kind']}={CLAIM.uid}" == cdi_device_id(DRIVER, CLAIM.uid)
+
+
+def test_device_files_are_named_by_path_so_that_the_runtime_looks_their_numbers_up(gate: CdiGate, root: Path) -> None:
+    gate.open(CLAIM, (), (DeviceNode(path="/dev/infiniband/umad0", type="c", major=231, minor=0, mode=0o600),))
+    node = {"path": "/dev/infiniband/umad0", "type": "c", "fileMode": 0o600, "permissions": "rw"}
+    assert f'"deviceNodes": {json.dumps([node])}' in json.dumps(specs(root))
 
 
 def test_opening_twice_leaves_one_file_and_closing_twice_none(gate: CdiGate, root: Path) -> None:

@@ -163,6 +163,20 @@ def test_a_container_gets_its_device_nodes(listener: Listener, plugin: Plugin, h
     assert hooks.sandboxes == [SANDBOX]
 
 
+def test_a_container_may_lock_memory_and_a_node_keeps_its_mode(
+    listener: Listener, plugin: Plugin, hooks: Hooks
+) -> None:
+    node = DeviceNode(path="/dev/infiniband/umad0", type="c", major=231, minor=0, mode=0o600)
+    hooks.adjustment = Adjustment(devices=(node,), locked_memory=True)
+    with listener.accept() as wire:
+        wire.connect()
+        answer = wire.call("CreateContainer", nri.CreateContainerRequest(pod=MESSAGE, container=CONTAINER))
+    adjust = nri.CreateContainerResponse.FromString(answer.payload).adjust
+    unlimited = 2**64 - 1
+    assert list(adjust.rlimits) == [nri.POSIXRlimit(type="RLIMIT_MEMLOCK", hard=unlimited, soft=unlimited)]
+    assert adjust.linux.devices[0].file_mode.value == 0o600
+
+
 def test_a_container_that_needs_nothing_is_answered_with_an_empty_frame(listener: Listener, plugin: Plugin) -> None:
     with listener.accept() as wire:
         wire.connect()
