@@ -10,7 +10,16 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ports.devices import Address, Link, LinkFacts, Route
+from ports.devices import (
+    Address,
+    Link,
+    LinkFacts,
+    Neighbour,
+    Route,
+    Rule,
+    Sysctl,
+    Tuning,
+)
 
 
 class Namespace(Protocol):
@@ -70,6 +79,65 @@ class Namespace(Protocol):
 
     def add_route(self, ifindex: int, route: Route) -> None:
         """Add a route through the link; one that is there already is a success."""
+        ...
+
+    def fileno(self) -> int:
+        """A descriptor of the namespace, for the controls below; valid until ``close``."""
+        ...
+
+    def set_tuning(self, ifindex: int, tuning: Tuning) -> None:
+        """Set what is not None. KERNEL for a size the device refuses, INVALID for one this kernel does not know."""
+        ...
+
+    def add_alternative_name(self, ifindex: int, name: str) -> None:
+        """Add a further name; one that this link has already is a success. CONFLICT: another link has it."""
+        ...
+
+    def remove_alternative_name(self, ifindex: int, name: str) -> None:
+        """Remove a further name; one that is not there is a success."""
+        ...
+
+    def set_alias(self, ifindex: int, alias: str) -> None:
+        """Set the alias (free text); empty removes it."""
+        ...
+
+    def add_neighbour(self, ifindex: int, neighbour: Neighbour) -> None:
+        """Add or replace a permanent neighbour entry."""
+        ...
+
+    def rules(self) -> tuple[Rule, ...]:
+        """All policy routing rules of both families, the kernel's three default ones left out."""
+        ...
+
+    def add_rule(self, rule: Rule) -> None:
+        """Add a rule; one that is there already is a success."""
+        ...
+
+    def remove_rule(self, rule: Rule) -> None:
+        """Remove a rule; one that is not there is a success."""
+        ...
+
+    def join_vrf(self, ifindex: int, name: str, table: int) -> None:
+        """Make the link (down, without addresses) a port of the VRF ``name``, creating and setting it up if it is missing.
+
+        CONFLICT: a link of that name is no VRF or has another table.
+        """
+        ...
+
+    def leave_master(self, ifindex: int) -> None:
+        """Leave a bridge, bond or VRF; a link without one is a success."""
+        ...
+
+    def sysctls(self, ifindex: int, names: tuple[str, ...]) -> tuple[Sysctl, ...]:
+        """The link's sysctls of those names (``ipv4/arp_ignore``); one that this kernel does not have is left out."""
+        ...
+
+    def set_sysctl(self, ifindex: int, sysctl: Sysctl) -> None:
+        """Set one sysctl of the link. NOT_FOUND: this kernel does not have it. INVALID: it does not take the value."""
+        ...
+
+    def announce(self, ifindex: int) -> None:
+        """Send one gratuitous ARP or unsolicited neighbour advertisement for each address of the link. Best effort."""
         ...
 
     def close(self) -> None:

@@ -21,21 +21,27 @@ TYPE_MASK = 0x3FFF  # NLA_TYPE_MASK: the two highest bits are flags
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Layout:
-    """One family of messages: its class in pyroute2, the size of its fixed part, the attributes that we read."""
+    """One family of messages: the size of its fixed part, its class in pyroute2, the attributes that we read through it."""
 
-    message: Any
     body: int
-    wanted: frozenset[int]
+    message: Any = None
+    wanted: frozenset[int] = frozenset()
+
+    @property
+    def start(self) -> int:
+        """Where the attributes begin in a message."""
+        return HEADER.size + self.body
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """One request to the kernel: message type, fields of the fixed part, attributes."""
+    """One request to the kernel: message type, fields of the fixed part, attributes; or all behind the header as ``raw``."""
 
     kind: int
     fields: Mapping[str, int] = field(default_factory=dict)
     attributes: tuple[tuple[str, Any], ...] = ()
     flags: int = 0
+    raw: bytes = b""
 
 
 def _message_class(module: str, name: str) -> Any:
@@ -64,11 +70,15 @@ def _layout(message: Any, body: int, names: str) -> Layout:
 
 LINK = _layout(_ifinfmsg, 16, "")  # read by ``payloads``: a link costs 0.02 ms so, 0.16 ms through the class
 ADDRESS = _layout(_ifaddrmsg, 8, "IFA_ADDRESS IFA_LOCAL IFA_BROADCAST IFA_FLAGS IFA_RT_PRIORITY IFA_PROTO")
+NEIGHBOUR = Layout(body=12)
+RULE = Layout(body=12)
 ROUTE = _layout(_rtmsg, 12, "RTA_DST RTA_OIF RTA_GATEWAY RTA_PRIORITY RTA_PREFSRC RTA_MULTIPATH RTA_TABLE RTA_VIA")
 
 
 def encode(layout: Layout, request: Request, sequence: int) -> bytes:
     """The request as the kernel reads it."""
+    if request.raw:
+        return HEADER.pack(HEADER.size + len(request.raw), request.kind, request.flags, sequence, 0) + request.raw
     message = layout.message()
     for name, value in request.fields.items():
         message[name] = value
@@ -76,6 +86,12 @@ def encode(layout: Layout, request: Request, sequence: int) -> bytes:
     message["header"] = {"type": request.kind, "flags": request.flags, "sequence_number": sequence, "pid": 0}
     message.encode()
     return bytes(message.data)
+
+
+def attribute(kind: int, payload: bytes) -> bytes:
+    """One attribute, padded."""
+    length = ATTRIBUTE.size + len(payload)
+    return ATTRIBUTE.pack(length, kind) + payload + bytes(-length & 3)
 
 
 def decode(layout: Layout, data: bytes) -> Any:

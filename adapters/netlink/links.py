@@ -57,8 +57,8 @@ def by_index(ifindex: int) -> Request:
 
 def by_name(name: str) -> Request:
     """Ask for one link by its name or an alternative name."""
-    attribute = "IFLA_IFNAME" if len(_raw(name)) <= MAX_NAME else "IFLA_ALT_IFNAME"
-    return Request(kind=RTM_GETLINK, attributes=((attribute, _raw(name)), _NO_STATS))
+    attribute = "IFLA_IFNAME" if len(raw_name(name)) <= MAX_NAME else "IFLA_ALT_IFNAME"
+    return Request(kind=RTM_GETLINK, attributes=((attribute, raw_name(name)), _NO_STATS))
 
 
 def every() -> Request:
@@ -78,7 +78,7 @@ def moving(ifindex: int, namespace: int, name: str) -> Request:
 
 def naming(name: str) -> tuple[str, bytes]:
     """The attribute of a link's name."""
-    return "IFLA_IFNAME", _raw(name)
+    return "IFLA_IFNAME", raw_name(name)
 
 
 def switching(ifindex: int, up: bool) -> Request:
@@ -93,8 +93,8 @@ def relation(message: bytes) -> Relation:
     here = IFLA_LINK_NETNSID not in found
     return Relation(
         ifindex=_BODY.unpack_from(message, HEADER.size)[2],
-        master=_number(found.get(IFLA_MASTER)),
-        lower=(_number(found.get(IFLA_LINK)) or None) if here else None,
+        master=number(found.get(IFLA_MASTER)),
+        lower=(number(found.get(IFLA_LINK)) or None) if here else None,
     )
 
 
@@ -104,13 +104,13 @@ def link(message: bytes, pci: FindPci) -> Link:
     _family, hardware, ifindex, flags, _change = _BODY.unpack_from(message, HEADER.size)
     return Link(
         identity=_identity(ifindex, found, pci),
-        name=_text(found.get(IFLA_IFNAME)),
+        name=text(found.get(IFLA_IFNAME)),
         mac=_hardware(found.get(IFLA_ADDRESS)),
-        mtu=_number(found.get(IFLA_MTU)) or 0,
+        mtu=number(found.get(IFLA_MTU)) or 0,
         up=bool(flags & IFF_UP),
-        min_mtu=_number(found.get(IFLA_MIN_MTU)) or 0,
-        max_mtu=_number(found.get(IFLA_MAX_MTU)) or 0,
-        master=_number(found.get(IFLA_MASTER)),
+        min_mtu=number(found.get(IFLA_MIN_MTU)) or 0,
+        max_mtu=number(found.get(IFLA_MAX_MTU)) or 0,
+        master=number(found.get(IFLA_MASTER)),
         loopback=bool(flags & IFF_LOOPBACK),
         operstate=_state(found.get(IFLA_OPERSTATE)),
         encapsulation=ENCAPSULATIONS.get(hardware, f"unknown{hardware}"),
@@ -119,10 +119,10 @@ def link(message: bytes, pci: FindPci) -> Link:
 
 def _identity(ifindex: int, found: dict[int, bytes], pci: FindPci) -> Identity:
     info = payloads(found.get(IFLA_LINKINFO, b""), 0)
-    bus, device = _text(found.get(IFLA_PARENT_DEV_BUS_NAME)), _text(found.get(IFLA_PARENT_DEV_NAME))
+    bus, device = text(found.get(IFLA_PARENT_DEV_BUS_NAME)), text(found.get(IFLA_PARENT_DEV_NAME))
     return Identity(
         ifindex=ifindex,
-        link_kind=_text(info.get(IFLA_INFO_KIND)),
+        link_kind=text(info.get(IFLA_INFO_KIND)),
         pci_address=pci(bus, device) if bus and device else None,
         permanent_address=_hardware(found.get(IFLA_PERM_ADDRESS)) or None,
     )
@@ -132,7 +132,8 @@ def _state(payload: bytes | None) -> str:
     return STATES[payload[0]] if payload and payload[0] < len(STATES) else STATES[0]
 
 
-def _number(payload: bytes | None) -> int | None:
+def number(payload: bytes | None) -> int | None:
+    """An attribute's number; None where it is not there."""
     return int.from_bytes(payload, sys.byteorder) if payload is not None else None
 
 
@@ -140,9 +141,11 @@ def _hardware(payload: bytes | None) -> str:
     return payload.hex(":") if payload else ""
 
 
-def _raw(name: str) -> bytes:
+def raw_name(name: str) -> bytes:
+    """A name as the kernel has it, which need not be UTF-8."""
     return name.encode("utf-8", "surrogateescape")
 
 
-def _text(payload: bytes | None) -> str:
+def text(payload: bytes | None) -> str:
+    """An attribute's text; empty where it is not there."""
     return payload.split(b"\0")[0].decode("utf-8", "surrogateescape") if payload else ""

@@ -20,7 +20,7 @@ from tests.support.eventually import eventually
 from tests.support.private_net import add_alternative_name, add_link, private_namespace
 
 pytestmark = pytest.mark.netns
-RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE = 18, 22, 26
+RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE, RTM_GETNEIGH = 18, 22, 26, 30
 
 
 def test_the_way_of_a_pod_never_dumps_all_links(real: RealWorld) -> None:
@@ -41,7 +41,7 @@ def test_the_way_of_a_pod_never_dumps_all_links(real: RealWorld) -> None:
     pod.close()
     assert back.identity == made.identity
     assert sent[(RTM_GETLINK, False)] > 0
-    assert {kind for kind, dumps in sent if dumps} == {RTM_GETADDR, RTM_GETROUTE}
+    assert {kind for kind, dumps in sent if dumps} == {RTM_GETADDR, RTM_GETROUTE, RTM_GETNEIGH}
     assert sent[(RTM_GETLINK, True)] == 0
 
 

@@ -137,7 +137,7 @@ class FakeKernel(Calls):
 
     def host_facts(self) -> dict[str, LinkFacts]:
         """The host's interfaces by name, without counting as a call: compare before and after."""
-        return {device.link.name: facts(device) for device in self._net.devices.values()}
+        return {device.link.name: facts(device, self._net.rules) for device in self._net.devices.values()}
 
     def _reap(self, net: Net) -> None:
         """End the namespace when nothing holds it: hardware goes home, the rest vanishes."""

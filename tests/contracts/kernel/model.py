@@ -8,8 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip_network
 
-from ports.devices import Address, Link, LinkFacts, Route
+from ports.devices import Address, Link, LinkFacts, Neighbour, Route, Rule, Tuning
 from ports.errors import Code, Failure
+
+COMMON_TABLES = frozenset({0, 253, 254, 255})
+DEFAULT_TUNING = Tuning(
+    tx_queue_len=1000, gso_max_size=65536, gro_max_size=65536, gso_ipv4_max_size=65536, gro_ipv4_max_size=65536
+)
+DEFAULT_SYSCTLS = {"ipv4/arp_ignore": "0", "ipv4/arp_announce": "0", "ipv4/rp_filter": "0", "ipv6/accept_ra": "1"}
 
 
 def _nothing(_call: str) -> None:
@@ -45,6 +51,12 @@ class Device:
     addresses: list[Address] = field(default_factory=list)
     routes: list[Route] = field(default_factory=list)
     lower: int | None = None
+    neighbours: list[Neighbour] = field(default_factory=list)
+    alternative_names: set[str] = field(default_factory=set)
+    alias: str = ""
+    tuning: Tuning = DEFAULT_TUNING
+    sysctls: dict[str, str] = field(default_factory=lambda: dict(DEFAULT_SYSCTLS))
+    table: int | None = None
 
     @property
     def ifindex(self) -> int:
@@ -56,6 +68,7 @@ class Device:
     def set_down(self) -> None:
         self.change(up=False, operstate="down")
         self.routes.clear()
+        self.neighbours.clear()
         self.addresses = [address for address in self.addresses if interface(address).version == 4]
 
 
@@ -67,13 +80,18 @@ class Net:
     devices: dict[int, Device] = field(default_factory=dict)
     paths: set[str] = field(default_factory=set)
     handles: int = 0
+    rules: list[Rule] = field(default_factory=list)
+    routes: list[Route] = field(default_factory=list)  # those that lead nowhere, and so through no interface
+    announced: list[str] = field(default_factory=list)  # names of interfaces
 
     def named(self, name: str) -> Device | None:
-        return next((device for device in self.devices.values() if device.link.name == name), None)
+        devices = self.devices.values()
+        return next((each for each in devices if each.link.name == name or name in each.alternative_names), None)
 
     def take(self, device: Device, name: str, wanted_index: int) -> None:
         index = wanted_index if wanted_index not in self.devices else max(self.devices) + 1
         device.change(name=name, identity=replace(device.link.identity, ifindex=index), master=None)
+        device.sysctls = dict(DEFAULT_SYSCTLS)
         self.devices[index] = device
 
 
@@ -84,9 +102,18 @@ def closed(start: set[int], edges: set[tuple[int, int]]) -> set[int]:
     return found
 
 
-def facts(device: Device) -> LinkFacts:
-    addresses = tuple(address for address in device.addresses if not interface(address).ip.is_link_local)
-    return LinkFacts(link=device.link, addresses=addresses, routes=tuple(device.routes))
+def facts(device: Device, rules: list[Rule]) -> LinkFacts:
+    tables = {route.table for route in device.routes} - COMMON_TABLES
+    return LinkFacts(
+        link=device.link,
+        addresses=tuple(address for address in device.addresses if not interface(address).ip.is_link_local),
+        routes=tuple(device.routes),
+        neighbours=tuple(device.neighbours),
+        rules=tuple(rule for rule in rules if rule.table in tables),
+        tuning=device.tuning,
+        alternative_names=tuple(sorted(device.alternative_names)),
+        alias=device.alias,
+    )
 
 
 def interface(address: Address) -> IPv4Interface | IPv6Interface:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 from ports.devices import Address, Link, LinkFacts, Route
 from ports.errors import Code, Failure
 from ports.kernel import Namespace
-from tests.contracts.kernel.model import Calls, Device, Net, facts, interface, reachable, refused, same_key
+from tests.contracts.kernel.model import Calls, Net, facts, interface, reachable, refused, same_key
+from tests.contracts.kernel.settings import Settings
 
 
-class FakeNamespace:
+class FakeNamespace(Settings):
     """Implements ``ports.kernel.Namespace`` on the model."""
 
     def __init__(self, calls: Calls, net: Net, ended: Callable[[Net], None]) -> None:
-        self._calls = calls
-        self._net = net
+        super().__init__(calls, net)
         self._ended = ended
-        self._open = True
         net.handles += 1
 
     @property
@@ -47,12 +45,12 @@ class FakeNamespace:
     def facts(self, ifindex: int) -> LinkFacts:
         """The link with addresses and routes."""
         with self._call("facts"):
-            return facts(self._device(ifindex))
+            return facts(self._device(ifindex), self._net.rules)
 
     def addresses(self, ifindex: int) -> tuple[Address, ...]:
         """The addresses of one link."""
         with self._call("addresses"):
-            return facts(self._device(ifindex)).addresses
+            return facts(self._device(ifindex), self._net.rules).addresses
 
     def move(self, ifindex: int, target: Namespace, name: str) -> Link:
         """Move the link: down, without addresses and routes, perhaps under another index."""
@@ -62,7 +60,8 @@ class FakeNamespace:
             device = self._device(ifindex)
             if device.immutable or device.link.loopback:
                 raise refused(device, "Invalid argument: The interface netns is immutable")
-            if target._net.named(name) not in (None, device):
+            wanted = {name, *device.alternative_names}
+            if any(target._net.named(each) not in (None, device) for each in wanted):
                 raise Failure(Code.CONFLICT, name, "the name is taken in the target namespace")
             del self._net.devices[ifindex]
             device.addresses.clear()
@@ -141,15 +140,3 @@ class FakeNamespace:
                 self._open = False
                 self._net.handles -= 1
                 self._ended(self._net)
-
-    @contextmanager
-    def _call(self, name: str) -> Iterator[None]:
-        if not self._open:
-            raise Failure(Code.INTERNAL, f"namespace {self.cookie}", "used after it was closed")
-        with self._calls.call(name):
-            yield
-
-    def _device(self, ifindex: int) -> Device:
-        if ifindex not in self._net.devices:
-            raise Failure(Code.NOT_FOUND, f"interface #{ifindex}", "not in this namespace")
-        return self._net.devices[ifindex]
