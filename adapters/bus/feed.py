@@ -122,6 +122,8 @@ class FeedSubscriber:
 
     def __init__(self, path: str) -> None:
         self._lock = threading.Lock()
+        self._bell = Bell()
+        self._closing = False
         self._last: bytes | None = None
         self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.SUB)
         self._socket.setsockopt(zmq.CONFLATE, 1)  # keeps the newest frame only
@@ -133,21 +135,28 @@ class FeedSubscriber:
         self._socket.connect(f"ipc://{path}")
 
     def latest(self, timeout: float) -> Inventory | None:
-        """See ``InventorySource``."""
+        """See ``InventorySource``. Returns at once when the subscription ends meanwhile."""
         end = time.monotonic() + timeout
         with self._lock:
-            while True:
-                left = max(0.0, end - time.monotonic())
-                if self._socket.closed or not self._socket.poll(int(left * 1000)):
-                    return None
+            while not self._closing and self._arrived(max(0.0, end - time.monotonic())):
                 inventory = self._take(self._socket.recv())
                 if inventory is not None:
                     return inventory
+        return None
 
     def close(self) -> None:
-        """End the subscription; waits for a ``latest`` under way. Repeatable."""
+        """End the subscription, and a ``latest`` under way. Repeatable."""
+        self._closing = True
+        self._bell.ring()
         with self._lock:
             self._socket.close()
+            self._bell.close()
+
+    def _arrived(self, seconds: float) -> bool:
+        poller = zmq.Poller()
+        poller.register(self._bell, zmq.POLLIN)
+        poller.register(self._socket, zmq.POLLIN)
+        return self._socket in dict(poller.poll(int(seconds * 1000)))
 
     def _take(self, frame: bytes) -> Inventory | None:
         if frame == self._last:

@@ -11,12 +11,12 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-import cel
-
+from adapters.cel import engine
 from ports.devices import AttributeValue
 from ports.errors import Code, Failure
 
 log = logging.getLogger("knd.filter")
+cel = engine.load()
 
 SUBJECT = "filter"
 EXAMPLE = 'for example attributes["dra.net/type"].StringValue != "veth"'

@@ -19,7 +19,8 @@ from ports.feed import InventorySource
 from ports.outbox import Holding, Holdings
 
 log = logging.getLogger("knd.inventory")
-PATIENCE = 1.0
+LOOK = 60.0  # seconds of one wait for news; its end means nothing
+PAUSE = 1.0  # seconds before the next look after a failed one
 
 
 class Inventories:
@@ -72,10 +73,10 @@ class Inventories:
         """Take inventories until the bell is closed."""
         while not bell.closed:
             try:
-                inventory = source.latest(PATIENCE)
+                inventory = source.latest(LOOK)
             except Failure as failure:
                 log.warning("no inventory: %s", failure)
-                bell.pause(PATIENCE)
+                bell.pause(PAUSE)
                 continue
             if inventory is not None:
                 self.put(inventory)

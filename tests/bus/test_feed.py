@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -166,3 +168,13 @@ def test_a_closed_subscriber_has_nothing_and_a_stopped_publisher_leaves_nothing(
         publisher.stop()
         publisher.publish(inventory(2))
     assert os.listdir(os.path.dirname(place)) == ["bus.sock.lock"]
+
+
+def test_closing_ends_a_wait_under_way(place: str) -> None:
+    subscriber = FeedSubscriber(place)
+    waiting = threading.Thread(target=subscriber.latest, args=(600.0,))
+    waiting.start()
+    time.sleep(0.1)  # most often it waits by now; it must end either way
+    subscriber.close()
+    waiting.join(20)
+    assert not waiting.is_alive()

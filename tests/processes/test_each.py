@@ -18,7 +18,7 @@ from tests.support.processes import Node, appears
 CLUSTER = {"grpc", "kubernetes"}
 HTTP = {"http", "urllib3", "requests", "httplib2", "httpx", "aiohttp"}
 FORBIDDEN = {
-    "dra": {"dataplane", "pyroute2", "pyudev"},
+    "dra": {"dataplane", "pyroute2", "pyudev", "prompt_toolkit", "rich", "typer"},
     "nri": {"dataplane", "pyroute2", "pyudev"} | CLUSTER,
     "watch": {"dataplane", "opentelemetry", "google"} | CLUSTER | HTTP,
     "dataplane": {"agent", "opentelemetry", "pyudev", "google"} | CLUSTER | HTTP,
