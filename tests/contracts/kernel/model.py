@@ -92,6 +92,7 @@ class Net:
         index = wanted_index if wanted_index not in self.devices else max(self.devices) + 1
         device.change(name=name, identity=replace(device.link.identity, ifindex=index), master=None)
         device.sysctls = dict(DEFAULT_SYSCTLS)
+        device.moves += 1
         self.devices[index] = device
 
 
