@@ -57,6 +57,7 @@ class Device:
     tuning: Tuning = DEFAULT_TUNING
     sysctls: dict[str, str] = field(default_factory=lambda: dict(DEFAULT_SYSCTLS))
     table: int | None = None
+    moves: int = 0
 
     @property
     def ifindex(self) -> int:
