@@ -161,6 +161,7 @@ def build(chosen: argparse.Namespace, env: dict[str, str]) -> Frontend:
         clock=clock,
         tracer=tracer,
         meter=metrics,
+        ended=statuses.take,
         gated=bool(chosen.cdi_root),
     )
 

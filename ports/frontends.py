@@ -36,7 +36,10 @@ class RuntimeLink(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """How the attach of one claim of one pod went; ``error`` is empty and ``devices`` are all there when it succeeded."""
+    """How the attach of one claim of one pod went; ``error`` is empty and ``devices`` are all there when it succeeded.
+
+    ``ended`` tells that the pod's sandbox is over and gave the devices back; then ``error`` names those that were lost.
+    """
 
     claim: ClaimRef
     pod: PodRef
@@ -44,6 +47,7 @@ class Outcome:
     error: str = ""
     at_ns: int = 0
     traceparent: str = ""
+    ended: bool = False
 
 
 class Outcomes(Protocol):

@@ -17,21 +17,26 @@ from ports.results import AttachedDevice
 
 READY, NETWORK_READY = "Ready", "NetworkReady"
 REASONS = {READY: "NetworkDeviceReady", NETWORK_READY: "NetworkReady"}
-FAILED = "AttachFailed"
+FAILED, DETACHED = "AttachFailed", "Detached"
+ENDED = "the pod's sandbox has ended"
 MAX_IPS = 16
 MAX_MESSAGE = 32768
 NANOSECONDS = 1_000_000_000
 
 
 def entries(outcome: Outcome, body: Json, driver: str) -> tuple[Json, ...]:
-    """The full list of this driver's entries for the claim ``body``; only devices that it still has allocated."""
+    """The full list of this driver's entries for the claim ``body``; only devices that it still has allocated.
+
+    What has ended is told only of devices that there is an entry of.
+    """
     attached = {_key(device): device for device in outcome.devices}
     now = datetime.fromtimestamp(outcome.at_ns // NANOSECONDS, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     before = {_stored_key(entry): entry for entry in present(body, driver)}
+    told = before if outcome.ended else attached
     return tuple(
-        _entry(driver, device, attached.get(_key(device)), outcome.error, before.get(_key(device), {}), now)
+        _entry(driver, device, attached.get(_key(device)), outcome, before.get(_key(device), {}), now)
         for device in allocated(body, driver)
-        if not device.admin_access and (outcome.error or _key(device) in attached)
+        if not device.admin_access and (_key(device) in told or (outcome.error and not outcome.ended))
     )
 
 
@@ -54,27 +59,29 @@ def _reportable(address: ipaddress.IPv4Interface | ipaddress.IPv6Interface) -> b
 
 
 def _entry(
-    driver: str, device: Allocated, attached: AttachedDevice | None, error: str, before: Json, now: str
+    driver: str, device: Allocated, attached: AttachedDevice | None, outcome: Outcome, before: Json, now: str
 ) -> dict[str, object]:
     entry: dict[str, object] = {"driver": driver, "pool": device.pool, "device": device.device}
     if device.share_id is not None:
         entry["shareID"] = device.share_id
-    entry["conditions"] = list(_conditions(error, before, now))
-    if attached is not None and not error:
+    entry["conditions"] = list(_conditions(outcome, before, now))
+    if attached is not None and not outcome.error:
         entry["networkData"] = _network_data(attached)
     return entry
 
 
-def _conditions(error: str, before: Json, now: str) -> Iterator[Json]:
+def _conditions(outcome: Outcome, before: Json, now: str) -> Iterator[Json]:
     earlier = {condition.get("type"): condition for condition in before.get("conditions") or ()}
+    reason = DETACHED if outcome.ended else FAILED if outcome.error else ""
+    message = outcome.error or (ENDED if outcome.ended else "")
     for kind in (READY, NETWORK_READY):
-        status = "False" if error else "True"
+        status = "False" if reason else "True"
         same = earlier.get(kind, {}).get("status") == status
         yield {
             "type": kind,
             "status": status,
-            "reason": FAILED if error else REASONS[kind],
-            "message": error.encode("utf-8", "replace")[:MAX_MESSAGE].decode("utf-8", "ignore"),
+            "reason": reason or REASONS[kind],
+            "message": message.encode("utf-8", "replace")[:MAX_MESSAGE].decode("utf-8", "ignore"),
             "lastTransitionTime": earlier[kind].get("lastTransitionTime", now) if same else now,
         }
 

@@ -79,6 +79,8 @@ class Attacher:
         self._told.discard(sandbox.id)
         if record is not None and detached.timings:
             self._trace(record, "detach", sandbox.id, start, detached.timings)
+        if record is not None and (detached.devices or detached.lost):
+            self.ended(record, detached.lost)
         return detached
 
     def succeeded(self, record: PodRecord, attached: Attached) -> None:
@@ -93,6 +95,11 @@ class Attacher:
         self._told.discard(sandbox_id)
         log.error("not attached: %s", failure, extra=about(record))
         for outcome in outcomes.failed(record, str(failure), self.clock.wall_ns()):
+            self.tell(outcome)
+
+    def ended(self, record: PodRecord, lost: tuple[str, ...] = ()) -> None:
+        """Tell that they were, and are no more."""
+        for outcome in outcomes.ended(record, lost, self.clock.wall_ns()):
             self.tell(outcome)
 
     def retain(self, sandbox_ids: set[str]) -> None:

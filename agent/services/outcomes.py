@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agent.services.backoff import Backoff
 from agent.services.bell import Bell
@@ -37,6 +37,12 @@ def succeeded(record: PodRecord, devices: tuple[AttachedDevice, ...], at_ns: int
 def failed(record: PodRecord, error: str, at_ns: int) -> tuple[Outcome, ...]:
     """One outcome a claim of the pod, with the reason."""
     return tuple(_outcome(record, plan, (), at_ns, error) for plan in record.plans)
+
+
+def ended(record: PodRecord, lost: tuple[str, ...], at_ns: int) -> tuple[Outcome, ...]:
+    """One outcome a claim of the pod: its devices have left it; ``lost`` tells of those that are not back in the host."""
+    told = failed(record, "; ".join(lost), at_ns)
+    return tuple(replace(outcome, ended=True) for outcome in told)
 
 
 def reported(attached: Attached, at_ns: int) -> tuple[Outcome, ...]:

@@ -18,6 +18,7 @@ from ports.devices import Device
 from ports.errors import Code, Failure
 from ports.frontends import RuntimeLink
 from ports.plan import ClaimRef, Plan, PodRef
+from ports.results import Detached
 from ports.telemetry import trace_id
 
 log = logging.getLogger("knd.preparing")
@@ -76,18 +77,18 @@ class Preparation:
         """Wait for nothing any more: the process ends."""
         self._patience.end()
 
-    def unprepare(self, claim: ClaimRef, deadline: float, steps: Steps, traceparent: str) -> tuple[str, ...]:
-        """Give the claim's devices back to the host; those that could not be, each with the reason."""
+    def unprepare(self, claim: ClaimRef, deadline: float, steps: Steps, traceparent: str) -> Detached:
+        """Give the claim's devices back to the host: what nobody had brought back before, and what was lost."""
         end = deadline - MARGIN
         until = min(end, self._clock.monotonic() + PATIENCE)
         with steps.step("take back"):
             return self._patience.try_until(until, AWAY, lambda: self._take_back(claim, end, traceparent))
 
-    def _take_back(self, claim: ClaimRef, end: float, traceparent: str) -> tuple[str, ...]:
+    def _take_back(self, claim: ClaimRef, end: float, traceparent: str) -> Detached:
         detached = self._dataplane.unprepare(claim.uid, _call(end, traceparent))
         self._plans.pop(claim.uid, None)
         self._inventories.release(claim.uid)
-        return detached.lost
+        return detached
 
     def _plan(self, claim: ClaimRef, body: Json, end: float, steps: Steps, traceparent: str) -> None:
         moved = tuple(each for each in self._configured(claim, body) if not each.allocated.admin_access)

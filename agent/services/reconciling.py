@@ -94,6 +94,8 @@ class Reconciler:
                 self._tell_not_attached(finding, "it is tried again")
             if finding.verdict is Verdict.BROKEN:
                 self._tell_not_attached(finding, "delete the pod, so that it starts anew")
+            if finding.verdict is Verdict.RETURNED and (record := self._record(finding.pod)) is not None:
+                self.attacher.ended(record)
         for attached in report.attached:
             self._tell_attached(attached)
 

@@ -18,17 +18,21 @@ from agent.services.turns import Turns
 from ports.clock import Clock
 from ports.cluster import Notice
 from ports.errors import Code, Failure
+from ports.frontends import Outcome
 from ports.gate import cdi_device_id
 from ports.inbound import Prepared, PreparedDevice
 from ports.metrics import Meter
-from ports.plan import ClaimRef
+from ports.plan import ClaimRef, PodRef
 from ports.telemetry import Tracer, trace_id
 
 log = logging.getLogger("knd.resources")
 
 
 class Resources:
-    """``ResourceHooks`` for this driver. ``gated``: containers get the CDI device that exists only while attached."""
+    """``ResourceHooks`` for this driver. ``gated``: containers get the CDI device that exists only while attached.
+
+    ``ended`` is told of a claim whose devices nobody had brought back before Unprepare did.
+    """
 
     def __init__(
         self,
@@ -39,6 +43,7 @@ class Resources:
         clock: Clock,
         tracer: Tracer,
         meter: Meter,
+        ended: Callable[[Outcome], None],
         gated: bool = True,
     ) -> None:
         self._driver = driver
@@ -48,6 +53,7 @@ class Resources:
         self._tracer = tracer
         self._meter = meter
         self._gated = gated
+        self._ended = ended
         self._turns = Turns()
 
     def prepare(self, claims: tuple[ClaimRef, ...], deadline: float) -> tuple[Prepared, ...]:
@@ -63,9 +69,13 @@ class Resources:
         return Prepared(claim=claim, devices=tuple(self._device(claim, device) for device in devices))
 
     def _unprepare(self, claim: ClaimRef, deadline: float, steps: Steps, traceparent: str) -> Prepared:
-        lost = self._preparation.unprepare(claim, deadline, steps, traceparent)
+        detached = self._preparation.unprepare(claim, deadline, steps, traceparent)
+        lost = "; ".join(detached.lost)
+        if detached.devices:  # nobody told us that the sandbox has ended
+            pod = PodRef(namespace=claim.namespace, name="", uid=detached.pod_uid)
+            self._ended(Outcome(claim=claim, pod=pod, devices=(), at_ns=self._clock.wall_ns(), ended=True))
         if lost:
-            self._report(claim, "DeviceLost", f"{claim}: not brought back to the host: {'; '.join(lost)}")
+            self._report(claim, "DeviceLost", f"{claim}: not brought back to the host: {lost}")
         return Prepared(claim=claim)
 
     def _device(self, claim: ClaimRef, device: Allocated) -> PreparedDevice:

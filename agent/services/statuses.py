@@ -44,10 +44,15 @@ class Statuses:
         """Take the outcome over: durably noted when this returns."""
         if self._clock.monotonic() >= call.deadline:
             raise Failure(Code.DEADLINE, str(outcome.claim), "the report came after its deadline", "send it again")
+        self.take(outcome)
+
+    def take(self, outcome: Outcome) -> None:
+        """The same for whoever is in this process."""
         earlier = self._outbox.all().get(outcome.claim.uid)
         if earlier is None or earlier.at_ns <= outcome.at_ns:
             self._outbox.put(outcome.claim.uid, outcome)
-        self._meter.count("knd_attaches", result="failed" if outcome.error else "success")
+        if not outcome.ended:
+            self._meter.count("knd_attaches", result="failed" if outcome.error else "success")
         if outcome.error and (earlier is None or earlier.error != outcome.error):
             self._notices.put(_notice(outcome))
         self._bell.ring()
@@ -96,7 +101,7 @@ class Statuses:
             return
         self._cluster.apply_device_status(outcome.claim, wanted, self._driver)
         self._meter.count("knd_status_writes", result="success")
-        log.info("status written: %s", "failed" if outcome.error else "ready", extra=_about(outcome))
+        log.info("status written: %s", _words(outcome), extra=_about(outcome))
 
 
 def _pointless(failure: Failure) -> bool:
@@ -109,9 +114,13 @@ def _notice(outcome: Outcome) -> Notice:
         namespace=outcome.pod.namespace,
         name=outcome.pod.name,
         uid=outcome.pod.uid,
-        reason="AttachFailed",
+        reason="DeviceLost" if outcome.ended else "AttachFailed",
         message=f"{outcome.claim}: {outcome.error}",
     )
+
+
+def _words(outcome: Outcome) -> str:
+    return "detached" if outcome.ended else "failed" if outcome.error else "ready"
 
 
 def _about(outcome: Outcome) -> dict[str, str]:

@@ -137,3 +137,27 @@ def test_a_long_reason_is_cut_to_what_fits() -> None:
 )
 def test_addresses_are_as_the_api_wants_them(addresses: tuple[str, ...], ips: list[str]) -> None:
     assert canonical_ips(addresses) == ips
+
+
+def test_what_has_ended_is_not_ready_any_more_and_has_no_network() -> None:
+    first = entries(outcome(attached()), body({"device": "ens1"}), "dra.net")
+    later = replace(outcome(at_ns=AT + 60 * 10**9), ended=True)
+    (entry,) = entries(later, body({"device": "ens1"}, devices=first), "dra.net")
+    assert "networkData" not in entry
+    for condition in entry["conditions"]:
+        assert (condition["status"], condition["reason"]) == ("False", "Detached")
+        assert condition["message"] == "the pod's sandbox has ended"
+        assert condition["lastTransitionTime"] == "2023-11-14T22:14:20Z"
+    assert mistakes("openapi-v3-resource.k8s.io-v1", "io.k8s.api.resource.v1.AllocatedDeviceStatus", entry) == []
+
+
+def test_what_has_ended_and_was_never_told_of_stays_untold() -> None:
+    assert entries(replace(outcome(error="lost"), ended=True), body({"device": "ens1"}), "dra.net") == ()
+
+
+def test_a_device_lost_at_the_end_is_told_with_the_reason() -> None:
+    first = entries(outcome(attached()), body({"device": "ens1"}), "dra.net")
+    later = replace(outcome(error="ens1: gone with its namespace"), ended=True)
+    (entry,) = entries(later, body({"device": "ens1"}, devices=first), "dra.net")
+    assert entry["conditions"][0]["reason"] == "Detached"
+    assert entry["conditions"][0]["message"] == "ens1: gone with its namespace"

@@ -12,7 +12,7 @@ from ports.cluster import Notice
 from ports.dataplane import Call
 from ports.devices import Device, Inventory
 from ports.errors import Failure
-from ports.frontends import RuntimeState
+from ports.frontends import Outcome, RuntimeState
 from ports.outbox import Holding
 from ports.plan import ClaimRef
 from ports.telemetry import Span
@@ -98,6 +98,7 @@ class Bench:
         self.notices = KeptNotices()
         self.tracer = FakeTracer()
         self.meter = FakeMeter()
+        self.ended: list[Outcome] = []
         self.resources = self.restarted()
         self.show("ens1", "ens2")
 
@@ -119,6 +120,7 @@ class Bench:
             clock=self.clock,
             tracer=self.tracer,
             meter=self.meter,
+            ended=self.ended.append,
         )
         return self.resources
 

@@ -87,6 +87,7 @@ def test_the_devices_of_a_sandbox_that_is_gone_come_back(node: Node) -> None:
     node.hooks.synchronize((), ())
     node.reconciler.once()
     assert node.held() == []
+    assert [each.ended for each in node.outcomes] == [False, True]
 
 
 def test_it_goes_on_until_the_dataplane_is_there(node: Node) -> None:

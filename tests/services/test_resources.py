@@ -340,3 +340,15 @@ def test_turns_are_taken_one_after_the_other_for_a_claim_and_side_by_side_for_ot
         assert not done.wait(0.05)
     assert done.wait(10)
     waiting.join()
+
+
+def test_what_unprepare_itself_brings_back_is_told_as_ended(bench: Bench) -> None:
+    bench.claim("ens1")
+    bench.prepare()
+    attach(bench)
+    assert bench.unprepare() == ""
+    assert [(each.claim, each.pod.uid, each.ended, each.error) for each in bench.ended] == [
+        (CLAIM, "pod-uid", True, "")
+    ]
+    bench.unprepare()
+    assert len(bench.ended) == 1

@@ -327,3 +327,26 @@ def test_an_attach_that_had_nothing_to_do_is_not_traced_again(node: Node) -> Non
     node.run(node.sandbox())
     node.run(node.sandbox())
     assert len(node.tracer.spans) == 1
+
+
+# the end is told
+
+
+def test_a_stop_tells_once_that_the_devices_have_left_the_pod(node: Node) -> None:
+    node.prepare(3)
+    node.run(node.sandbox())
+    node.outcomes.clear()
+    node.stop(node.sandbox())
+    node.hooks.remove_pod_sandbox(node.sandbox(), node.clock.monotonic() + LIMIT)
+    assert [(each.claim, each.ended, each.devices, each.error) for each in node.outcomes] == [
+        (claim_ref("nics"), True, (), "")
+    ]
+
+
+def test_the_stop_of_an_older_sandbox_does_not_tell_that_the_pod_has_ended(node: Node) -> None:
+    node.prepare(3)
+    node.run(node.sandbox("s1"))
+    node.run(node.sandbox("s2"))
+    node.outcomes.clear()
+    node.stop(node.sandbox("s1"))
+    assert node.outcomes == []

@@ -213,3 +213,20 @@ def test_the_loop_tells_as_soon_as_something_is_reported_and_ends_at_once(
     bench.statuses.stop()
     thread.join(5)
     assert not thread.is_alive()
+
+
+def test_a_sandbox_that_ended_takes_the_readiness_back(bench: Bench) -> None:
+    bench.report(outcome())
+    bench.statuses.step()
+    bench.report(Outcome(claim=CLAIM, pod=POD, devices=(), at_ns=2 * 10**18, ended=True))
+    bench.statuses.step()
+    assert bench.ready() == [("ens1", "False")]
+    assert bench.meter.counts["knd_attaches", "success"] == 1
+    assert bench.notices.kept == []
+
+
+def test_the_end_of_an_earlier_sandbox_told_late_changes_nothing(bench: Bench) -> None:
+    bench.report(outcome(at_ns=3 * 10**18))
+    bench.report(Outcome(claim=CLAIM, pod=POD, devices=(), at_ns=2 * 10**18, ended=True))
+    bench.statuses.step()
+    assert bench.ready() == [("ens1", "True")]
