@@ -1,0 +1,1 @@
+"""Any switching of offloads and its model against one contract."""

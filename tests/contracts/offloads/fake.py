@@ -1,0 +1,85 @@
+"""A model of ethtool: features of which one depends on another, fixed ones, and private flags that a test gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ports.devices import Offloads, Switch
+from ports.errors import Code, Failure
+from ports.kernel import Namespace
+from tests.contracts.kernel.fake import FakeKernel
+from tests.contracts.kernel.model import Device
+from tests.contracts.kernel.namespace import FakeNamespace
+
+WANTED = {"rx-gro": False, "tx-checksum-ip-generic": True, "tx-tcp-segmentation": True}
+NEEDS = {"tx-tcp-segmentation": "tx-checksum-ip-generic"}
+FIXED = {"rx-all": False}
+
+
+@dataclass
+class State:
+    """The switches of one device; what is wanted is active only with what it needs."""
+
+    device: Device
+    wanted: dict[str, bool] = field(default_factory=lambda: dict(WANTED))
+    flags: dict[str, bool] = field(default_factory=dict)
+
+    @property
+    def active(self) -> dict[str, bool]:
+        return {name: on and self.wanted.get(NEEDS.get(name, ""), True) for name, on in self.wanted.items()}
+
+
+class FakeOffloads:
+    """Implements ``ports.controls.OffloadControl`` on the model's devices. ``writes`` counts what was really switched."""
+
+    def __init__(self, kernel: FakeKernel) -> None:
+        self._kernel = kernel
+        self._states: dict[int, State] = {}
+        self.writes = 0
+
+    def read(self, namespace: Namespace, ifindex: int) -> Offloads:
+        """Changeable features and flags."""
+        with self._kernel.call("offloads.read"):
+            state = self._state(namespace, ifindex)
+            return Offloads(features=_switches(state.active), flags=_switches(state.flags))
+
+    def write(self, namespace: Namespace, ifindex: int, wish: Offloads) -> None:
+        """Switch; all or nothing."""
+        with self._kernel.call("offloads.write"):
+            state, subject = self._state(namespace, ifindex), f"interface #{ifindex}"
+            features = _differing(wish.features, {**state.active, **FIXED}, subject, "feature")
+            flags = _differing(wish.flags, state.flags, subject, "private flag")
+            if features.keys() & FIXED.keys():
+                raise Failure(Code.INVALID, subject, f"{', '.join(features.keys() & FIXED.keys())} is fixed")
+            _refuse_unmet(features, {**state.wanted, **features}, subject)
+            self.writes += bool(features or flags)
+            state.wanted.update(features)
+            state.flags.update(flags)
+
+    def give_flags(self, namespace: Namespace, ifindex: int, **flags: bool) -> None:
+        """Give a device private flags, for tests."""
+        self._state(namespace, ifindex).flags.update(flags)
+
+    def _state(self, namespace: Namespace, ifindex: int) -> State:
+        if not isinstance(namespace, FakeNamespace):
+            raise TypeError("the model's offloads are of the model's links")
+        device = namespace._device(ifindex)
+        return self._states.setdefault(id(device), State(device))
+
+
+def _differing(wish: tuple[Switch, ...], now: Mapping[str, bool], subject: str, what: str) -> dict[str, bool]:
+    unknown = [switch.name for switch in wish if switch.name not in now]
+    if unknown:
+        raise Failure(Code.INVALID, subject, f"has no {what} {', '.join(unknown)}")
+    return {switch.name: switch.on for switch in wish if switch.on != now[switch.name]}
+
+
+def _refuse_unmet(features: Mapping[str, bool], then: Mapping[str, bool], subject: str) -> None:
+    unmet = [name for name, on in features.items() if on and not then.get(NEEDS.get(name, ""), True)]
+    if unmet:
+        raise Failure(Code.KERNEL, subject, f"the kernel did not do {', '.join(unmet)}")
+
+
+def _switches(state: Mapping[str, bool]) -> tuple[Switch, ...]:
+    return tuple(Switch(name=name, on=on) for name, on in sorted(state.items()))
