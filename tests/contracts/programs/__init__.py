@@ -1,0 +1,1 @@
+"""Any control of eBPF programs and its model against one contract."""

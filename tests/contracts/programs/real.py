@@ -1,0 +1,70 @@
+"""The real kernel with eBPF: programs that tests plant, and the links that own some of them."""
+
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+
+from adapters.bpf.control import BpfPrograms
+from adapters.bpf.filters import PARENTS, FilterHooks
+from adapters.bpf.hooks import opened
+from adapters.bpf.inside import inside
+from adapters.bpf.multi import HOOKS
+from adapters.bpf.syscall import PROG_ATTACH, call
+from adapters.bpf.talk import Talk
+from adapters.bpf.xdp import XdpHooks
+from ports.devices import Program
+from ports.kernel import Namespace
+from tests.netns.world import RealWorld
+from tests.support import bpf
+from tests.support.eventually import eventually
+
+GENERIC, DIRECT_ACTION, ALL = 2, 1, 3
+
+
+class RealProgramWorld(RealWorld):
+    """Arranges programs on the real kernel."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self.programs = BpfPrograms()
+        self._stack.callback(self.programs.close)
+
+    def plant(self, namespace: Namespace, ifindex: int, hook: str, name: str) -> int:
+        with opened(bpf.load(_kind(hook), name)) as descriptor:
+            inside(namespace.fileno(), 10, name, lambda: _attach(ifindex, hook, name, descriptor))
+            return bpf.identity(descriptor)
+
+    def plant_by_link(self, namespace: Namespace, ifindex: int, hook: str, name: str) -> int:
+        attach_type = HOOKS.get(hook, bpf.ATTACH_XDP)
+        descriptor = bpf.load(_kind(hook), name)
+        self._stack.callback(os.close, descriptor)
+        link = inside(namespace.fileno(), 10, name, lambda: bpf.link(descriptor, ifindex, attach_type))
+        self._stack.callback(os.close, link)
+        return bpf.identity(descriptor)
+
+    def ends(self, program: int) -> bool:
+        eventually(lambda: not bpf.alive(program))
+        return True
+
+    def alive(self, program: int) -> bool:
+        return bpf.alive(program)
+
+
+def _kind(hook: str) -> int:
+    return bpf.XDP if hook == "xdp" else bpf.SCHED_CLS
+
+
+def _attach(ifindex: int, hook: str, name: str, descriptor: int) -> None:
+    if hook in HOOKS:
+        call(PROG_ATTACH, struct.pack("=4I", ifindex, descriptor, HOOKS[hook], 0))
+        return
+    with Talk(0, 10) as talk:
+        if hook in PARENTS:
+            filters = FilterHooks(talk, ifindex)
+            priority = 1 + max((one.priority for one in filters.attached() if one.hook == hook), default=0)
+            wanted = Program(hook=hook, name=name, id=0, priority=priority, handle=1, protocol=ALL, flags=DIRECT_ACTION)
+            filters.add(wanted, descriptor, ())
+        else:
+            XdpHooks(talk, ifindex).add(Program(hook="xdp", name=name, id=0, flags=GENERIC), descriptor, ())
