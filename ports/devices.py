@@ -50,8 +50,10 @@ class Identity:
 class Address:
     """An IP address of an interface. ``prefix`` keeps the host bits (``10.0.0.5/24``); scope as in rtnetlink.
 
+    ``peer`` is the address at the other end of a point-to-point link; the prefix length is that of its network then.
     ``broadcast`` is set where somebody set it. ``no_prefix_route``: the kernel makes no route to the network of it
-    (IFA_F_NOPREFIXROUTE), else one of metric ``metric`` (0: the kernel's own choice).
+    (IFA_F_NOPREFIXROUTE), else one of metric ``metric`` (0: the kernel's own choice). ``dad`` is a wish only: IPv6
+    duplicate detection, which holds the address back for a second; never set in what is read.
     """
 
     prefix: str
@@ -59,6 +61,8 @@ class Address:
     broadcast: str | None = None
     no_prefix_route: bool = False
     metric: int = 0
+    peer: str | None = None
+    dad: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -228,7 +232,8 @@ class LinkFacts:
 
     ``rules`` are the host's rules that look up a table which routes of this interface are in. ``rdma_exclusive``: RDMA
     devices belong to one namespace each and have to be moved. An RDMA device without an interface has a ``link`` with no
-    name and no index (``rdma_only``), and is itself the one entry of ``rdma``.
+    name and no index (``rdma_only``), and is itself the one entry of ``rdma``. ``lower_mtu`` is the MTU of what the
+    interface is on top of (a VF's PF, a VLAN's or macvlan's parent), where that is known.
     """
 
     link: Link
@@ -244,6 +249,7 @@ class LinkFacts:
     programs: tuple[Program, ...] = ()
     rdma: tuple[RdmaLink, ...] = ()
     rdma_exclusive: bool = False
+    lower_mtu: int | None = None
 
 
 def rdma_only(identity: Identity) -> Link:

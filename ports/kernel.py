@@ -43,7 +43,10 @@ class Namespace(Protocol):
         ...
 
     def facts(self, ifindex: int) -> LinkFacts:
-        """The link with its addresses and routes (link-local and kernel-made ones left out: they come by themselves)."""
+        """The link with all that rtnetlink knows of it; sysctls, offloads, programs and RDMA devices are asked for apart.
+
+        Left out is what comes by itself: link-local addresses, routes that the kernel makes.
+        """
         ...
 
     def addresses(self, ifindex: int) -> tuple[Address, ...]:
@@ -74,7 +77,7 @@ class Namespace(Protocol):
         ...
 
     def add_address(self, ifindex: int, address: Address) -> None:
-        """Add an address; one that is there already is a success. IPv6 duplicate detection is skipped."""
+        """Add an address; one that is there already is a success. IPv6 duplicate detection: see ``Address``."""
         ...
 
     def add_route(self, ifindex: int, route: Route) -> None:

@@ -1,1 +1,1 @@
-"""The kernel's network configuration over rtnetlink: blocking sockets with deadlines, pyroute2's message classes as codec."""
+"""The kernel's network configuration over rtnetlink: blocking sockets with deadlines, messages written out by hand."""

@@ -1,71 +1,80 @@
-"""IP addresses of a link: requests about them, and rtnetlink's answers as values."""
+"""IP addresses of a link: requests about them, and rtnetlink's answers as values.
+
+Not kept: a lifetime, which would have run on meanwhile; a label; who added it.
+"""
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_interface
 from socket import AF_INET, AF_INET6
-from typing import Any
 
-from adapters.netlink.codec import ADDRESS, Request, decode
+from adapters.netlink.codec import HEADER, NLM_F_CREATE, NLM_F_EXCL, Request, attribute, number, payloads, u32
 from ports.devices import Address
 
 RTM_NEWADDR, RTM_GETADDR = 20, 22
+IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST, IFA_FLAGS, IFA_RT_PRIORITY, IFA_PROTO = 1, 2, 4, 8, 9, 11
 IFA_F_TEMPORARY, IFA_F_NODAD, IFA_F_MANAGETEMPADDR = 0x01, 0x02, 0x100
 IFA_F_NOPREFIXROUTE = 0x200
 IFAPROT_KERNEL_LO, IFAPROT_KERNEL_LL = 1, 3
 FAMILIES = {4: AF_INET, 6: AF_INET6}
+_BODY = struct.Struct("=BBBBI")  # ifaddrmsg: family, prefix length, flags, scope, index
+START = HEADER.size + _BODY.size
 
 
 def of_link(ifindex: int) -> Request:
     """Ask for the addresses of one link (filtered in the kernel where it checks strictly)."""
-    return Request(kind=RTM_GETADDR, fields={"index": ifindex})
+    return Request(kind=RTM_GETADDR, body=_BODY.pack(0, 0, 0, 0, ifindex))
 
 
 def adding(ifindex: int, address: Address) -> Request:
-    """Add an address. IPv6 duplicate detection is skipped: it would hold the address back for a second."""
+    """Add an address. Unless asked for, IPv6 duplicate detection is skipped: it would hold the address back for a second."""
     interface = ip_interface(address.prefix)
-    fields = {
-        "family": FAMILIES[interface.version],
-        "prefixlen": interface.network.prefixlen,
-        "scope": address.scope,
-        "index": ifindex,
-    }
-    local = str(interface.ip)
-    attributes = (("IFA_LOCAL", local), ("IFA_ADDRESS", local), *_optional(address, interface.version))
-    return Request(kind=RTM_NEWADDR, fields=fields, attributes=attributes)
+    family, length = FAMILIES[interface.version], interface.network.prefixlen
+    other = ip_address(address.peer) if address.peer else interface.ip
+    body = _BODY.pack(family, length, 0, address.scope, ifindex)
+    body += attribute(IFA_LOCAL, interface.ip.packed) + attribute(IFA_ADDRESS, other.packed)
+    body += b"".join(_optional(address, interface.version))
+    return Request(kind=RTM_NEWADDR, body=body, flags=NLM_F_CREATE | NLM_F_EXCL)
 
 
 def address(message: bytes, ifindex: int) -> Address | None:
     """The address that a message describes; None for another link's and for those that come by themselves."""
-    decoded = decode(ADDRESS, message)
-    found = dict(decoded["attrs"])
-    text = found.get("IFA_LOCAL") or found.get("IFA_ADDRESS")
-    if decoded["index"] != ifindex or not text or ip_address(text).is_link_local:
+    family, length, _, scope, index = _BODY.unpack_from(message, HEADER.size)
+    found = payloads(message, START)
+    packed = found.get(IFA_LOCAL) or found.get(IFA_ADDRESS)
+    if index != ifindex or not packed or (local := ip_address(packed)).is_link_local:
         return None
-    if _comes_by_itself(decoded["family"], found):
+    flags = number(found.get(IFA_FLAGS)) or 0
+    if _comes_by_itself(family, flags, number(found.get(IFA_PROTO)) or 0):
         return None
     return Address(
-        prefix=f"{text}/{decoded['prefixlen']}",
-        scope=decoded["scope"],
-        broadcast=found.get("IFA_BROADCAST"),
-        no_prefix_route=bool(found.get("IFA_FLAGS", 0) & IFA_F_NOPREFIXROUTE),
-        metric=found.get("IFA_RT_PRIORITY", 0),
+        prefix=f"{local}/{length}",
+        peer=_text(found[IFA_ADDRESS]) if found.get(IFA_ADDRESS, packed) != packed else None,
+        scope=scope,
+        broadcast=_text(found.get(IFA_BROADCAST)),
+        no_prefix_route=bool(flags & IFA_F_NOPREFIXROUTE),
+        metric=number(found.get(IFA_RT_PRIORITY)) or 0,
     )
 
 
-def _optional(address: Address, version: int) -> Iterator[tuple[str, Any]]:
-    flags = (IFA_F_NODAD if version == 6 else 0) | (IFA_F_NOPREFIXROUTE if address.no_prefix_route else 0)
+def _optional(address: Address, version: int) -> Iterator[bytes]:
+    flags = (IFA_F_NODAD if version == 6 and not address.dad else 0) | (IFA_F_NOPREFIXROUTE if address.no_prefix_route else 0)
     if flags:
-        yield "IFA_FLAGS", flags
+        yield u32(IFA_FLAGS, flags)
     if address.broadcast:
-        yield "IFA_BROADCAST", address.broadcast
+        yield attribute(IFA_BROADCAST, ip_address(address.broadcast).packed)
     if address.metric:
-        yield "IFA_RT_PRIORITY", address.metric
+        yield u32(IFA_RT_PRIORITY, address.metric)
 
 
-def _comes_by_itself(family: int, found: dict[str, int]) -> bool:
+def _comes_by_itself(family: int, flags: int, protocol: int) -> bool:
     """Whether the kernel makes it: loopback, or IPv6 autoconfiguration (told by protocol since 5.18, by flags before)."""
-    if IFAPROT_KERNEL_LO <= found.get("IFA_PROTO", 0) <= IFAPROT_KERNEL_LL:
+    if IFAPROT_KERNEL_LO <= protocol <= IFAPROT_KERNEL_LL:
         return True
-    return family == AF_INET6 and bool(found.get("IFA_FLAGS", 0) & (IFA_F_TEMPORARY | IFA_F_MANAGETEMPADDR))
+    return family == AF_INET6 and bool(flags & (IFA_F_TEMPORARY | IFA_F_MANAGETEMPADDR))
+
+
+def _text(packed: bytes | None) -> str | None:
+    return str(ip_address(packed)) if packed else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 
 from adapters.netlink import links, properties, vrf
-from adapters.netlink.codec import LINK, Request
 from adapters.netlink.handle import Handle, named
 from adapters.netlink.links import Relation
 from ports.devices import Link, Tuning
@@ -27,7 +26,7 @@ class LinkHandle(Handle):
     def find(self, name: str) -> Link | None:
         """The link of that name or alternative name."""
         try:
-            return links.link(self.socket.ask(LINK, links.by_name(name), f"interface {name}"), self._pci)
+            return links.link(self.socket.ask(links.by_name(name), f"interface {name}"), self._pci)
         except Failure as failure:
             if failure.code is Code.NOT_FOUND:
                 return None
@@ -35,11 +34,11 @@ class LinkHandle(Handle):
 
     def links(self) -> tuple[Link, ...]:
         """All links, from one consistent dump."""
-        return tuple(links.link(message, self._pci) for message in self.socket.dump(LINK, links.every(), "interfaces"))
+        return tuple(links.link(message, self._pci) for message in self.socket.dump(links.every(), "interfaces"))
 
     def relations(self) -> list[Relation]:
         """How all links stand to each other."""
-        return [links.relation(message) for message in self.socket.dump(LINK, links.every(), "interfaces")]
+        return [links.relation(message) for message in self.socket.dump(links.every(), "interfaces")]
 
     def move(self, ifindex: int, target: Namespace, name: str) -> Link:
         """Move the link and read it back in the target."""
@@ -49,7 +48,7 @@ class LinkHandle(Handle):
         if target.find(name) is not None:
             raise _taken(link, name)
         try:
-            self.socket.change(LINK, links.moving(ifindex, target.descriptor, name), f"interface {link.name}")
+            self.socket.change(links.moving(ifindex, target.descriptor, name), f"interface {link.name}")
         except Failure as failure:
             self._take_back(link, target, name)
             raise _taken(link, name) if failure.code is Code.CONFLICT else failure from failure
@@ -61,15 +60,15 @@ class LinkHandle(Handle):
 
     def set_mtu(self, ifindex: int, mtu: int) -> None:
         """Set the MTU in bytes."""
-        self._set(ifindex, ("IFLA_MTU", mtu), f"MTU {mtu}")
+        self._set(ifindex, links.sized(mtu), f"MTU {mtu}")
 
     def set_mac(self, ifindex: int, mac: str) -> None:
         """Set the hardware address."""
-        self._set(ifindex, ("IFLA_ADDRESS", mac.lower().replace("-", ":")), f"hardware address {mac}")
+        self._set(ifindex, links.addressed(mac), f"hardware address {mac}")
 
     def set_up(self, ifindex: int, up: bool) -> None:
         """Set the administrative state."""
-        self.socket.change(LINK, links.switching(ifindex, up), f"{named(ifindex)} {'up' if up else 'down'}")
+        self.socket.change(links.switching(ifindex, up), f"{named(ifindex)} {'up' if up else 'down'}")
 
     def set_tuning(self, ifindex: int, tuning: Tuning) -> None:
         """Set what is not None. The kernel ignores attributes that it does not know, so they are looked for first."""
@@ -77,12 +76,12 @@ class LinkHandle(Handle):
         if unknown := properties.unknown(tuning, properties.tuning(self._message(ifindex))):
             raise Failure(Code.INVALID, subject, f"this kernel does not know {', '.join(unknown)}")
         if tuning != Tuning():
-            self.socket.change(LINK, properties.set_tuning(ifindex, tuning), subject)
+            self.socket.change(links.setting(ifindex, *properties.tuned(tuning)), subject)
 
     def add_alternative_name(self, ifindex: int, name: str) -> None:
         """Add a further name; there already: success."""
         try:
-            self._change(properties.naming_also(ifindex, name), f"the name {name} for {named(ifindex)}")
+            self.socket.change(properties.naming_also(ifindex, name), f"the name {name} for {named(ifindex)}")
         except Failure as failure:
             if failure.code is not Code.CONFLICT or name not in self._alternative_names(ifindex):
                 raise
@@ -90,43 +89,40 @@ class LinkHandle(Handle):
     def remove_alternative_name(self, ifindex: int, name: str) -> None:
         """Remove a further name; not there: success."""
         try:
-            self._change(properties.unnaming(ifindex, name), f"the name {name} of {named(ifindex)}")
+            self.socket.change(properties.unnaming(ifindex, name), f"the name {name} of {named(ifindex)}")
         except Failure:
             if name in self._alternative_names(ifindex):
                 raise
 
     def set_alias(self, ifindex: int, alias: str) -> None:
         """Set the text for people; empty removes it."""
-        self._change(properties.set_alias(ifindex, alias), f"alias of {named(ifindex)}")
+        self._set(ifindex, properties.aliased(alias), "alias")
 
     def leave_master(self, ifindex: int) -> None:
         """Leave a bridge, bond or VRF; in none: success."""
-        self._change(properties.mastering(ifindex, 0), f"master of {named(ifindex)}")
+        self._set(ifindex, links.under(0), "no master")
 
     def _into_vrf(self, ifindex: int, name: str, table: int) -> None:
         self.link(ifindex)
         if self.find(name) is None:
-            self._change(vrf.creating(name, table), f"VRF {name}")
-        message = self.socket.ask(LINK, links.by_name(name), f"VRF {name}")
+            self.socket.change(vrf.creating(name, table), f"VRF {name}")
+        message = self.socket.ask(links.by_name(name), f"VRF {name}")
         if vrf.table(message) != table:
             detail = f"is there already and is no VRF of table {table}"
             raise Failure(Code.CONFLICT, f"VRF {name}", detail, "choose another name or the table it has")
         found = links.link(message, self._pci)
         if not found.up:
             self.set_up(found.identity.ifindex, True)
-        self._change(properties.mastering(ifindex, found.identity.ifindex), f"VRF {name} for {named(ifindex)}")
+        self._set(ifindex, links.under(found.identity.ifindex), f"VRF {name}")
 
     def _alternative_names(self, ifindex: int) -> tuple[str, ...]:
         return properties.alternative_names(self._message(ifindex))
 
     def _message(self, ifindex: int) -> bytes:
-        return self.socket.ask(LINK, links.by_index(ifindex), named(ifindex))
+        return self.socket.ask(links.by_index(ifindex), named(ifindex))
 
-    def _change(self, request: Request, subject: str) -> None:
-        self.socket.change(LINK, request, subject)
-
-    def _set(self, ifindex: int, attribute: tuple[str, object], what: str) -> None:
-        self.socket.change(LINK, links.setting(ifindex, attribute), f"{what} for {named(ifindex)}")
+    def _set(self, ifindex: int, wanted: bytes, what: str) -> None:
+        self.socket.change(links.setting(ifindex, wanted), f"{what} for {named(ifindex)}")
 
     def _take_back(self, link: Link, target: LinkHandle, wanted: str) -> None:
         """After a failed move: the kernel renames after it moved, so a name taken meanwhile strands the link there.
@@ -140,7 +136,7 @@ class LinkHandle(Handle):
             stray = target.find(name)
             if stray is not None and stray.identity.same_device(link.identity) and stray.mac == link.mac:
                 request = links.moving(stray.identity.ifindex, self.descriptor, link.name)
-                target.socket.change(LINK, request, f"interface {link.name}")
+                target.socket.change(request, f"interface {link.name}")
                 return
 
 

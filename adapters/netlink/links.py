@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import struct
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from adapters.netlink.codec import HEADER, LINK, Request, payloads
+from adapters.netlink.codec import HEADER, Request, attribute, number, payloads, string, text, u32
 from ports.devices import Identity, Link
 
 RTM_GETLINK, RTM_SETLINK = 18, 19
 IFF_UP, IFF_LOOPBACK = 0x1, 0x8
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_MASTER, IFLA_OPERSTATE, IFLA_LINKINFO = 1, 3, 4, 5, 10, 16, 18
+IFLA_NET_NS_FD, IFLA_EXT_MASK, IFLA_ALT_IFNAME = 28, 29, 53
 IFLA_LINK_NETNSID, IFLA_MIN_MTU, IFLA_MAX_MTU, IFLA_PERM_ADDRESS = 37, 50, 51, 54
 IFLA_PARENT_DEV_NAME, IFLA_PARENT_DEV_BUS_NAME = 56, 57
 IFLA_INFO_KIND = 1
@@ -35,10 +34,10 @@ ENCAPSULATIONS = {  # ARPHRD_* of linux/if_arp.h, in the names that DRANET publi
     824: "netlink",
     65534: "none",
 }
-START = HEADER.size + LINK.body
+BODY = struct.Struct("=BxHiII")  # ifinfomsg: family, type, index, flags, change
+START = HEADER.size + BODY.size
 FindPci = Callable[[str, str], "str | None"]
-_BODY = struct.Struct("=BxHiII")  # ifinfomsg: family, type, index, flags, change
-_NO_STATS = ("IFLA_EXT_MASK", RTEXT_FILTER_SKIP_STATS)
+_NO_STATS = u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,39 +51,53 @@ class Relation:
 
 def by_index(ifindex: int) -> Request:
     """Ask for one link by index."""
-    return Request(kind=RTM_GETLINK, fields={"index": ifindex}, attributes=(_NO_STATS,))
+    return Request(kind=RTM_GETLINK, body=_about(ifindex) + _NO_STATS)
 
 
 def by_name(name: str) -> Request:
     """Ask for one link by its name or an alternative name."""
-    attribute = "IFLA_IFNAME" if len(raw_name(name)) <= MAX_NAME else "IFLA_ALT_IFNAME"
-    return Request(kind=RTM_GETLINK, attributes=((attribute, raw_name(name)), _NO_STATS))
+    kind = IFLA_IFNAME if len(name.encode("utf-8", "surrogateescape")) <= MAX_NAME else IFLA_ALT_IFNAME
+    return Request(kind=RTM_GETLINK, body=_about(0) + string(kind, name) + _NO_STATS)
 
 
 def every() -> Request:
     """Ask for all links."""
-    return Request(kind=RTM_GETLINK, attributes=(_NO_STATS,))
+    return Request(kind=RTM_GETLINK, body=_about(0) + _NO_STATS)
 
 
-def setting(ifindex: int, *attributes: tuple[str, Any]) -> Request:
-    """Change a link."""
-    return Request(kind=RTM_SETLINK, fields={"index": ifindex}, attributes=attributes)
+def setting(ifindex: int, *wanted: bytes) -> Request:
+    """Change attributes of a link."""
+    return Request(kind=RTM_SETLINK, body=_about(ifindex) + b"".join(wanted))
 
 
 def moving(ifindex: int, namespace: int, name: str) -> Request:
     """Move a link to the namespace of that descriptor under that name, in one message."""
-    return setting(ifindex, ("IFLA_NET_NS_FD", namespace), naming(name))
+    return setting(ifindex, u32(IFLA_NET_NS_FD, namespace), naming(name))
 
 
-def naming(name: str) -> tuple[str, bytes]:
+def naming(name: str) -> bytes:
     """The attribute of a link's name."""
-    return "IFLA_IFNAME", raw_name(name)
+    return string(IFLA_IFNAME, name)
+
+
+def sized(mtu: int) -> bytes:
+    """The attribute of a link's MTU."""
+    return u32(IFLA_MTU, mtu)
+
+
+def addressed(mac: str) -> bytes:
+    """The attribute of a link's hardware address."""
+    return attribute(IFLA_ADDRESS, bytes.fromhex(mac.replace("-", "").replace(":", "")))
+
+
+def under(master: int) -> bytes:
+    """The attribute of a link's master; 0: none."""
+    return u32(IFLA_MASTER, master)
 
 
 def switching(ifindex: int, up: bool) -> Request:
     """Set a link up or down."""
-    fields = {"index": ifindex, "flags": IFF_UP if up else 0, "change": IFF_UP}
-    return Request(kind=RTM_SETLINK, fields=fields)
+    return Request(kind=RTM_SETLINK, body=BODY.pack(0, 0, ifindex, IFF_UP if up else 0, IFF_UP))
 
 
 def relation(message: bytes) -> Relation:
@@ -92,7 +105,7 @@ def relation(message: bytes) -> Relation:
     found = payloads(message, START)
     here = IFLA_LINK_NETNSID not in found
     return Relation(
-        ifindex=_BODY.unpack_from(message, HEADER.size)[2],
+        ifindex=BODY.unpack_from(message, HEADER.size)[2],
         master=number(found.get(IFLA_MASTER)),
         lower=(number(found.get(IFLA_LINK)) or None) if here else None,
     )
@@ -101,7 +114,7 @@ def relation(message: bytes) -> Relation:
 def link(message: bytes, pci: FindPci) -> Link:
     """The link that a message describes; ``pci`` finds the PCI function of a (bus, device name)."""
     found = payloads(message, START)
-    _family, hardware, ifindex, flags, _change = _BODY.unpack_from(message, HEADER.size)
+    _family, hardware, ifindex, flags, _change = BODY.unpack_from(message, HEADER.size)
     return Link(
         identity=_identity(ifindex, found, pci),
         name=text(found.get(IFLA_IFNAME)),
@@ -117,8 +130,12 @@ def link(message: bytes, pci: FindPci) -> Link:
     )
 
 
+def _about(ifindex: int) -> bytes:
+    return BODY.pack(0, 0, ifindex, 0, 0)
+
+
 def _identity(ifindex: int, found: dict[int, bytes], pci: FindPci) -> Identity:
-    info = payloads(found.get(IFLA_LINKINFO, b""), 0)
+    info = payloads(found.get(IFLA_LINKINFO, b""))
     bus, device = text(found.get(IFLA_PARENT_DEV_BUS_NAME)), text(found.get(IFLA_PARENT_DEV_NAME))
     return Identity(
         ifindex=ifindex,
@@ -132,20 +149,5 @@ def _state(payload: bytes | None) -> str:
     return STATES[payload[0]] if payload and payload[0] < len(STATES) else STATES[0]
 
 
-def number(payload: bytes | None) -> int | None:
-    """An attribute's number; None where it is not there."""
-    return int.from_bytes(payload, sys.byteorder) if payload is not None else None
-
-
 def _hardware(payload: bytes | None) -> str:
     return payload.hex(":") if payload else ""
-
-
-def raw_name(name: str) -> bytes:
-    """A name as the kernel has it, which need not be UTF-8."""
-    return name.encode("utf-8", "surrogateescape")
-
-
-def text(payload: bytes | None) -> str:
-    """An attribute's text; empty where it is not there."""
-    return payload.split(b"\0")[0].decode("utf-8", "surrogateescape") if payload else ""

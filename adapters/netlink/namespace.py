@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.netlink import addresses, announcing, neighbours, properties, routes, rules, sysctls, vrf
-from adapters.netlink.codec import ADDRESS, NEIGHBOUR, ROUTE, RULE
+from adapters.netlink import addresses, announcing, neighbours, properties, routes, routing, rules, sysctls, vrf
 from adapters.netlink.handle import named
 from adapters.netlink.interfaces import LinkHandle
 from adapters.netlink.links import link as link_of
@@ -33,20 +32,20 @@ class NetlinkNamespace(LinkHandle):
 
     def addresses(self, ifindex: int) -> tuple[Address, ...]:
         """The addresses of one link, in the kernel's order: a secondary after its primary."""
-        dump = self.socket.dump(ADDRESS, addresses.of_link(ifindex), named(ifindex))
+        dump = self.socket.dump(addresses.of_link(ifindex), named(ifindex))
         found = (addresses.address(message, ifindex) for message in dump)
         return tuple(address for address in found if address is not None)
 
     def default_links(self) -> set[int]:
         """Links that a default route of any table and family leads through."""
-        dumps = (self.socket.dump(ROUTE, routes.every(family), "routes") for family in routes.FAMILIES)
-        return {ifindex for dump in dumps for message in dump for ifindex in routes.default_links(message)}
+        dumps = (self.socket.dump(routes.every(family), "routes") for family in routes.FAMILIES)
+        return {ifindex for dump in dumps for message in dump for ifindex in routing.default_links(message)}
 
     def add_address(self, ifindex: int, address: Address) -> None:
         """Add an address; there already: success."""
         subject = f"address {address.prefix} on {named(ifindex)}"
         try:
-            self.socket.change(ADDRESS, addresses.adding(ifindex, address), subject)
+            self.socket.change(addresses.adding(ifindex, address), subject)
         except Failure as failure:
             if failure.code is not Code.CONFLICT:
                 raise
@@ -55,7 +54,7 @@ class NetlinkNamespace(LinkHandle):
         """Add a route; there already: success. CONFLICT: another route has its destination, table and metric."""
         subject = f"route to {route.destination} through {named(ifindex)}"
         try:
-            self.socket.change(ROUTE, routes.adding(ifindex, route), subject)
+            self.socket.change(routes.adding(ifindex, route), subject)
         except Failure as failure:
             if failure.code is not Code.CONFLICT:
                 raise
@@ -66,17 +65,17 @@ class NetlinkNamespace(LinkHandle):
     def add_neighbour(self, ifindex: int, neighbour: Neighbour) -> None:
         """Add or replace a permanent neighbour entry."""
         subject = f"neighbour {neighbour.address} of {named(ifindex)}"
-        self.socket.change(NEIGHBOUR, neighbours.adding(ifindex, neighbour), subject)
+        self.socket.change(neighbours.adding(ifindex, neighbour), subject)
 
     def rules(self) -> tuple[Rule, ...]:
         """All rules of both families, in the kernel's order, but its own."""
-        found = (rules.rule(message) for message in self.socket.dump(RULE, rules.every(), "rules"))
+        found = (rules.rule(message) for message in self.socket.dump(rules.every(), "rules"))
         return tuple(rule for rule in found if rule is not None)
 
     def add_rule(self, rule: Rule) -> None:
         """Add a rule; there already: success."""
         try:
-            self.socket.change(RULE, rules.adding(rule), f"rule {rule.priority} of table {rule.table}")
+            self.socket.change(rules.adding(rule), f"rule {rule.priority} of table {rule.table}")
         except Failure as failure:
             if failure.code is not Code.CONFLICT:
                 raise
@@ -92,7 +91,7 @@ class NetlinkNamespace(LinkHandle):
             return
         earlier = tuple(other for other in found[:there] if rules.covers(rule, other))
         for _ in range(len(earlier) + 1):
-            self.socket.change(RULE, rules.removing(rule), f"rule {rule.priority} of table {rule.table}")
+            self.socket.change(rules.removing(rule), f"rule {rule.priority} of table {rule.table}")
         for other in earlier:
             self.add_rule(other)
 
@@ -116,10 +115,10 @@ class NetlinkNamespace(LinkHandle):
         announcing.announce(self.descriptor, self.link(ifindex), self.addresses(ifindex))
 
     def _neighbours(self, ifindex: int) -> tuple[Neighbour, ...]:
-        dump = self.socket.dump(NEIGHBOUR, neighbours.of_link(ifindex), named(ifindex))
+        dump = self.socket.dump(neighbours.of_link(ifindex), named(ifindex))
         found = (neighbours.neighbour(message, ifindex) for message in dump)
         return tuple(neighbour for neighbour in found if neighbour is not None)
 
     def _routes(self, ifindex: int) -> tuple[Route, ...]:
-        dumps = (self.socket.dump(ROUTE, routes.of_link(ifindex, family), named(ifindex)) for family in routes.FAMILIES)
-        return tuple(route for dump in dumps for message in dump for route in routes.routes(message, ifindex))
+        dumps = (self.socket.dump(routes.of_link(ifindex, family), named(ifindex)) for family in routes.FAMILIES)
+        return tuple(route for dump in dumps for message in dump for route in routing.routes(message, ifindex))

@@ -6,22 +6,20 @@ import struct
 from ipaddress import ip_address
 from socket import AF_INET, AF_INET6
 
-from adapters.netlink.codec import HEADER, NEIGHBOUR, Request, attribute, payloads
+from adapters.netlink.codec import HEADER, NLM_F_CREATE, NLM_F_REPLACE, Request, attribute, payloads, u32
 from ports.devices import Neighbour
 
 RTM_NEWNEIGH, RTM_GETNEIGH = 28, 30
-NLM_F_REPLACE, NLM_F_CREATE = 0x100, 0x400
 NUD_PERMANENT = 0x80
 NTF_PROXY = 0x08
 NDA_DST, NDA_LLADDR, NDA_IFINDEX = 1, 2, 8
 _BODY = struct.Struct("=B3xiHBB")  # ndmsg: family, index, state, flags, type
-_NUMBER = struct.Struct("=I")
+START = HEADER.size + _BODY.size
 
 
 def of_link(ifindex: int) -> Request:
     """Ask for the neighbours of one link, both families (filtered in the kernel where it checks strictly)."""
-    raw = _BODY.pack(0, 0, 0, 0, 0) + attribute(NDA_IFINDEX, _NUMBER.pack(ifindex))
-    return Request(kind=RTM_GETNEIGH, raw=raw)
+    return Request(kind=RTM_GETNEIGH, body=_BODY.pack(0, 0, 0, 0, 0) + u32(NDA_IFINDEX, ifindex))
 
 
 def adding(ifindex: int, neighbour: Neighbour) -> Request:
@@ -29,14 +27,14 @@ def adding(ifindex: int, neighbour: Neighbour) -> Request:
     address = ip_address(neighbour.address)
     body = _BODY.pack(AF_INET if address.version == 4 else AF_INET6, ifindex, NUD_PERMANENT, 0, 0)
     mac = bytes.fromhex(neighbour.mac.replace(":", "").replace("-", ""))
-    raw = body + attribute(NDA_DST, address.packed) + attribute(NDA_LLADDR, mac)
-    return Request(kind=RTM_NEWNEIGH, raw=raw, flags=NLM_F_CREATE | NLM_F_REPLACE)
+    body += attribute(NDA_DST, address.packed) + attribute(NDA_LLADDR, mac)
+    return Request(kind=RTM_NEWNEIGH, body=body, flags=NLM_F_CREATE | NLM_F_REPLACE)
 
 
 def neighbour(message: bytes, ifindex: int) -> Neighbour | None:
     """The permanent neighbour that a message describes; None for others: learned, proxies, another link's."""
     family, index, state, flags, _kind = _BODY.unpack_from(message, HEADER.size)
-    found = payloads(message, NEIGHBOUR.start)
+    found = payloads(message, START)
     if index != ifindex or family not in (AF_INET, AF_INET6) or not state & NUD_PERMANENT or flags & NTF_PROXY:
         return None
     if NDA_DST not in found or NDA_LLADDR not in found:

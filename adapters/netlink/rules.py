@@ -11,14 +11,23 @@ import struct
 from ipaddress import ip_address, ip_network
 from socket import AF_INET, AF_INET6
 
-from adapters.netlink.codec import HEADER, RULE, Request, attribute, payloads
-from adapters.netlink.links import number, text
+from adapters.netlink.codec import (
+    HEADER,
+    NLM_F_CREATE,
+    NLM_F_EXCL,
+    Request,
+    attribute,
+    number,
+    payloads,
+    string,
+    text,
+    u32,
+)
 from ports.devices import Rule
 
 log = logging.getLogger("knd.netlink")
 
 RTM_NEWRULE, RTM_DELRULE, RTM_GETRULE = 32, 33, 34
-NLM_F_EXCL, NLM_F_CREATE = 0x200, 0x400
 FIB_RULE_INVERT = 2
 FRA_DST, FRA_SRC, FRA_IIFNAME, FRA_PRIORITY, FRA_FWMARK, FRA_TABLE = 1, 2, 3, 6, 10, 15
 FRA_FWMASK, FRA_OIFNAME, FRA_PROTOCOL = 16, 17, 21
@@ -32,28 +41,28 @@ DEFAULTS = {(4, 0, 255), (4, 32766, 254), (4, 32767, 253), (6, 0, 255), (6, 3276
 COMMON_TABLES = frozenset({0, 253, 254, 255})
 ALL_BITS = 0xFFFFFFFF
 _BODY = struct.Struct("=8BI")  # fib_rule_hdr: family, dst_len, src_len, tos, table, 2 reserved, action, flags
-_NUMBER = struct.Struct("=I")
+START = HEADER.size + _BODY.size
 
 
 def every() -> Request:
     """Ask for all rules of all families."""
-    return Request(kind=RTM_GETRULE, raw=_BODY.pack(0, 0, 0, 0, 0, 0, 0, 0, 0))
+    return Request(kind=RTM_GETRULE, body=_BODY.pack(0, 0, 0, 0, 0, 0, 0, 0, 0))
 
 
 def adding(rule: Rule) -> Request:
     """Add a rule; it must not be there already."""
-    return Request(kind=RTM_NEWRULE, raw=_packed(rule), flags=NLM_F_CREATE | NLM_F_EXCL)
+    return Request(kind=RTM_NEWRULE, body=_packed(rule), flags=NLM_F_CREATE | NLM_F_EXCL)
 
 
 def removing(rule: Rule) -> Request:
     """Remove the first rule that has all that this one has; what is unset here fits anything."""
-    return Request(kind=RTM_DELRULE, raw=_packed(rule))
+    return Request(kind=RTM_DELRULE, body=_packed(rule))
 
 
 def rule(message: bytes) -> Rule | None:
     """The rule that a message describes; None for the kernel's own, and for one that ``Rule`` cannot hold."""
     family, to_length, from_length, tos, table, _, _, action, flags = _BODY.unpack_from(message, HEADER.size)
-    found = payloads(message, RULE.start)
+    found = payloads(message, START)
     if family not in VERSIONS or FRA_L3MDEV in found:  # l3mdev: made with the first VRF
         return None
     made = Rule(
@@ -125,14 +134,14 @@ def _packed(rule: Rule) -> bytes:
     table = rule.table if rule.table < 256 else 0
     flags = FIB_RULE_INVERT if rule.invert else 0
     body = _BODY.pack(NUMBERS[rule.family], *lengths, rule.tos, table, 0, 0, rule.action, flags)
-    parts = [attribute(FRA_PRIORITY, _NUMBER.pack(rule.priority))]
+    parts = [u32(FRA_PRIORITY, rule.priority)]
     parts += [
         attribute(kind, network.network_address.packed) for kind, network in networks.items() if network.prefixlen
     ]
     numbers = ((FRA_TABLE, rule.table), (FRA_FWMARK, rule.fwmark), (FRA_FWMASK, rule.fwmask))
-    parts += [attribute(kind, _NUMBER.pack(value)) for kind, value in numbers if value]
+    parts += [u32(kind, value) for kind, value in numbers if value]
     names = ((FRA_IIFNAME, rule.iif), (FRA_OIFNAME, rule.oif))
-    parts += [attribute(kind, name.encode("utf-8", "surrogateescape") + b"\0") for kind, name in names if name]
+    parts += [string(kind, name) for kind, name in names if name]
     parts.append(attribute(FRA_PROTOCOL, bytes([rule.protocol or RTPROT_STATIC])))
     return body + b"".join(parts)
 

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 
-from adapters.netlink.codec import HEADER, Layout, Request, attributes, encode, messages
+from adapters.netlink.codec import HEADER, Request, attributes, encode, messages
 from ports.errors import Code, Failure
 
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP_INTR, NLM_F_DUMP = 0x1, 0x4, 0x10, 0x300
@@ -58,37 +58,36 @@ class NetlinkSocket:
         limit = struct.pack("@ll", seconds, int((timeout - seconds) * 1e6))
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
 
-    def change(self, layout: Layout, request: Request, subject: str) -> None:
+    def change(self, request: Request, subject: str) -> None:
         """Carry a change out; returns when the kernel has done it."""
-        for _answer in self._talk(layout, replace(request, flags=request.flags | NLM_F_ACK), subject):
+        for _answer in self._talk(replace(request, flags=request.flags | NLM_F_ACK), subject):
             pass
 
-    def ask(self, layout: Layout, request: Request, subject: str) -> bytes:
+    def ask(self, request: Request, subject: str) -> bytes:
         """The one message that answers."""
-        answers = list(self._talk(layout, request, subject))
+        answers = list(self._talk(request, subject))
         if len(answers) != 1:
             raise Failure(Code.KERNEL, subject, f"{len(answers)} answers to a question for one")
         return answers[0]
 
-    def dump(self, layout: Layout, request: Request, subject: str) -> list[bytes]:
+    def dump(self, request: Request, subject: str) -> list[bytes]:
         """All objects of a kind, from one consistent pass: a dump the kernel flags as interrupted is done again."""
         for _ in range(DUMP_TRIES):
             with suppress(_Interrupted):
-                return list(self._talk(layout, replace(request, flags=request.flags | NLM_F_DUMP), subject))
+                return list(self._talk(replace(request, flags=request.flags | NLM_F_DUMP), subject))
         raise Failure(Code.KERNEL, subject, "the table kept changing while it was read", "try again")
 
     def close(self) -> None:
         """Give the socket up. Repeatable."""
         self._socket.close()
 
-    def _talk(self, layout: Layout, request: Request, subject: str) -> Iterator[bytes]:
+    def _talk(self, request: Request, subject: str) -> Iterator[bytes]:
         with self._lock:
             self._sequence = (self._sequence + 1) & 0x7FFFFFFF
             dumps = request.flags & NLM_F_DUMP == NLM_F_DUMP
             self.sent[(request.kind, dumps)] += 1
-            whole = replace(request, flags=request.flags | NLM_F_REQUEST)
             try:
-                self._socket.send(encode(layout, whole, self._sequence))
+                self._socket.send(encode(request, request.flags | NLM_F_REQUEST, self._sequence))
                 yield from self._answers(subject, request.flags)
             except OSError as error:
                 raise _broken(error, subject) from error
@@ -156,9 +155,9 @@ def _text(message: bytes, flags: int) -> str:
         return ""
     echoed = HEADER.size + 4
     length = HEADER.unpack_from(message, echoed)[0] if not flags & NLM_F_CAPPED else HEADER.size
-    for kind, whole in attributes(message, echoed + length):
+    for kind, payload in attributes(message, echoed + length):
         if kind == NLMSGERR_ATTR_MSG:
-            return whole[4:].split(b"\0")[0].decode(errors="replace")
+            return payload.split(b"\0")[0].decode(errors="replace")
     return ""
 
 

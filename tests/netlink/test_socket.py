@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from adapters.netlink.codec import LINK, Request
+from adapters.netlink.codec import Request
 from adapters.netlink.socket import KernelError, NetlinkSocket
 from ports.errors import Code, Failure
 from tests.netlink.kernel_end import (
@@ -46,7 +46,7 @@ def connect() -> Iterator[Connect]:
 
 def test_an_acknowledged_change_returns(connect: Connect) -> None:
     socket, end = connect(lambda sequence: [error(sequence, 0)])
-    socket.change(LINK, SET, "eth1")
+    socket.change(SET, "eth1")
     (request,) = end.requests
     assert struct.unpack_from("=HH", request, 4) == (19, 0x1 | 0x4)
 
@@ -55,7 +55,7 @@ def test_an_acknowledged_change_returns(connect: Connect) -> None:
 def test_a_refusal_holds_the_kernels_words(connect: Connect, capped: bool) -> None:
     socket, _ = connect(lambda sequence: [error(sequence, errno.EINVAL, "mtu greater than device maximum", capped)])
     with pytest.raises(KernelError) as caught:
-        socket.change(LINK, SET, "eth1")
+        socket.change(SET, "eth1")
     assert caught.value.code is Code.KERNEL
     assert caught.value.errno == errno.EINVAL
     assert str(caught.value) == "eth1: Invalid argument: mtu greater than device maximum"
@@ -68,20 +68,20 @@ def test_a_refusal_holds_the_kernels_words(connect: Connect, capped: bool) -> No
 def test_refusals_have_codes(connect: Connect, number: int, code: Code) -> None:
     socket, _ = connect(lambda sequence: [error(sequence, number)])
     with pytest.raises(Failure) as caught:
-        socket.change(LINK, SET, "eth1")
+        socket.change(SET, "eth1")
     assert caught.value.code is code
 
 
 def test_a_missing_capability_is_named(connect: Connect) -> None:
     socket, _ = connect(lambda sequence: [error(sequence, errno.EPERM)])
     with pytest.raises(Failure, match="CAP_NET_ADMIN"):
-        socket.change(LINK, SET, "eth1")
+        socket.change(SET, "eth1")
 
 
 def test_a_kernel_that_does_not_answer_is_a_missed_deadline(connect: Connect) -> None:
     socket, _ = connect(timeout=0.05)
     with pytest.raises(Failure) as caught:
-        socket.change(LINK, SET, "eth1")
+        socket.change(SET, "eth1")
     assert caught.value.code is Code.DEADLINE
 
 
@@ -93,7 +93,7 @@ def test_strangers_messages_do_not_put_the_deadline_off(connect: Connect) -> Non
 
     socket, _ = connect(chatter, timeout=0.1)
     with pytest.raises(Failure) as caught:
-        socket.ask(LINK, GET, "eth1")
+        socket.ask(GET, "eth1")
     assert caught.value.code is Code.DEADLINE
 
 
@@ -103,8 +103,8 @@ def test_the_late_answer_to_a_request_given_up_is_not_taken_for_the_next_ones(co
 
     socket, _ = connect(lambda _: [], late, timeout=0.2)
     with pytest.raises(Failure):
-        socket.change(LINK, SET, "eth1")
-    socket.change(LINK, SET, "eth1")
+        socket.change(SET, "eth1")
+    socket.change(SET, "eth1")
 
 
 def test_a_dump_comes_in_several_datagrams_and_ends_with_done(connect: Connect) -> None:
@@ -113,7 +113,7 @@ def test_a_dump_comes_in_several_datagrams_and_ends_with_done(connect: Connect) 
         return [one + one, one, message(DONE, sequence, struct.pack("=i", 0), MULTI)]
 
     socket, _ = connect(answers)
-    assert len(socket.dump(LINK, GET, "links")) == 3
+    assert len(socket.dump(GET, "links")) == 3
 
 
 def test_an_interrupted_dump_is_done_again(connect: Connect) -> None:
@@ -125,7 +125,7 @@ def test_an_interrupted_dump_is_done_again(connect: Connect) -> None:
         return [one, one, message(DONE, sequence, bytes(4), MULTI)]
 
     socket, end = connect(torn, torn, whole)
-    assert len(socket.dump(LINK, GET, "links")) == 2
+    assert len(socket.dump(GET, "links")) == 2
     assert len(end.requests) == 3
 
 
@@ -135,20 +135,20 @@ def test_a_dump_that_is_always_interrupted_fails_in_the_end(connect: Connect) ->
 
     socket, _ = connect(*[torn] * 30)
     with pytest.raises(Failure, match="kept changing"):
-        socket.dump(LINK, GET, "links")
+        socket.dump(GET, "links")
 
 
 def test_a_dump_that_fails_at_its_end_fails(connect: Connect) -> None:
     socket, _ = connect(lambda sequence: [message(DONE, sequence, struct.pack("=i", -errno.ENOMEM), MULTI)])
     with pytest.raises(KernelError) as caught:
-        socket.dump(LINK, GET, "links")
+        socket.dump(GET, "links")
     assert caught.value.errno == errno.ENOMEM
 
 
 def test_an_answer_that_is_too_long_is_refused_and_not_cut(connect: Connect) -> None:
     socket, _ = connect(lambda sequence: [message(NEWLINK, sequence, bytes(70000))])
     with pytest.raises(Failure, match="longer than"):
-        socket.ask(LINK, GET, "eth1")
+        socket.ask(GET, "eth1")
 
 
 def test_a_closed_socket_says_so(connect: Connect) -> None:
@@ -156,7 +156,7 @@ def test_a_closed_socket_says_so(connect: Connect) -> None:
     socket.close()
     socket.close()
     with pytest.raises(Failure, match="after it was closed"):
-        socket.ask(LINK, GET, "eth1")
+        socket.ask(GET, "eth1")
 
 
 def test_a_signal_does_not_interrupt_a_request(connect: Connect) -> None:
@@ -169,7 +169,7 @@ def test_a_signal_does_not_interrupt_a_request(connect: Connect) -> None:
     signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
     try:
         socket, _ = connect(slow)
-        socket.change(LINK, SET, "eth1")
+        socket.change(SET, "eth1")
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
@@ -185,7 +185,7 @@ def test_threads_may_share_a_socket(connect: Connect) -> None:
     answers: list[bytes] = []
 
     def ask() -> None:
-        answers.extend(socket.ask(LINK, GET, "eth1") for _ in range(10))
+        answers.extend(socket.ask(GET, "eth1") for _ in range(10))
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:

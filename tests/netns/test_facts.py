@@ -7,15 +7,16 @@ from dataclasses import replace
 
 import pytest
 
-from adapters.netlink.codec import ROUTE, Request
+from adapters.netlink.codec import NLM_F_CREATE, Request, attribute
 from adapters.netlink.nsfs import inside
+from adapters.netlink.routes import BODY, HOP, RTA_GATEWAY, RTA_MULTIPATH, RTM_NEWROUTE
 from ports.devices import SCOPE_LINK, Address, Route
 from ports.errors import Code, Failure
 from tests.netns.world import RealWorld
 from tests.support.private_net import add_link, set_master
 
 pytestmark = pytest.mark.netns
-RTM_NEWROUTE, NLM_F_CREATE, RTPROT_KERNEL, RTPROT_RA = 24, 0x400, 2, 9
+RTPROT_KERNEL, RTPROT_RA = 2, 9
 
 
 @pytest.fixture
@@ -99,17 +100,12 @@ def test_the_hops_of_a_multipath_route_through_the_link_are_facts(real: RealWorl
     other = real.add_link("net8").identity.ifindex
     real.host.add_address(other, Address(prefix="198.51.100.5/24"))
     real.host.set_up(other, True)
-    hops = [
-        {"hops": 0, "oif": oif, "attrs": [("RTA_GATEWAY", gateway)]}
+    hops = b"".join(
+        HOP.pack(HOP.size + 8, 0, 0, oif) + attribute(RTA_GATEWAY, socket.inet_aton(gateway))
         for oif, gateway in ((index, "192.0.2.1"), (other, "198.51.100.1"))
-    ]
-    request = Request(
-        kind=RTM_NEWROUTE,
-        fields={"family": socket.AF_INET, "table": 254, "proto": 4, "type": 1},
-        attributes=(("RTA_MULTIPATH", hops),),
-        flags=NLM_F_CREATE,
     )
-    real.host.socket.change(ROUTE, request, "multipath route")
+    body = BODY.pack(socket.AF_INET, 0, 0, 0, 254, 4, 0, 1, 0) + attribute(RTA_MULTIPATH, hops)
+    real.host.socket.change(Request(kind=RTM_NEWROUTE, body=body, flags=NLM_F_CREATE), "multipath route")
     (route,) = real.host.facts(index).routes
     assert (route.destination, route.gateway) == ("0.0.0.0/0", "192.0.2.1")
     assert real.kernel.uplinks() == {index, other}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.netlink.codec import Layout, Request
+from adapters.netlink.codec import Request
 from adapters.netlink.kernel import NetlinkKernel
 from adapters.netlink.namespace import NetlinkNamespace
 from adapters.netlink.nsfs import open_namespace
@@ -17,7 +17,7 @@ from ports.devices import Address, Link, Route
 from ports.errors import Code, Failure
 from tests.netns.world import RealWorld
 from tests.support.eventually import eventually
-from tests.support.private_net import add_alternative_name, add_link, private_namespace
+from tests.support.private_net import add_link, private_namespace
 
 pytestmark = pytest.mark.netns
 RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE, RTM_GETNEIGH = 18, 22, 26, 30
@@ -101,8 +101,8 @@ def test_a_link_that_may_not_move_fails_in_the_kernels_words(real: RealWorld) ->
 
 def test_an_alternative_name_finds_the_link_and_takes_the_name(real: RealWorld) -> None:
     first, second = real.add_link("net7"), real.add_link("net8")
-    add_alternative_name(real.host, first.identity.ifindex, "a-name-longer-than-fifteen-bytes")
-    add_alternative_name(real.host, first.identity.ifindex, "net9")
+    real.host.add_alternative_name(first.identity.ifindex, "a-name-longer-than-fifteen-bytes")
+    real.host.add_alternative_name(first.identity.ifindex, "net9")
     assert real.host.find("a-name-longer-than-fifteen-bytes") == first
     pod = real.kernel.open(real.add_namespace())
     real.host.move(first.identity.ifindex, pod, "net1")
@@ -146,8 +146,8 @@ def test_a_move_whose_answer_did_not_come_is_taken_back(real: RealWorld, monkeyp
     pod = real.kernel.open(real.add_namespace())
     change = real.host.socket.change
 
-    def unanswered(layout: Layout, request: Request, subject: str) -> None:
-        change(layout, request, subject)
+    def unanswered(request: Request, subject: str) -> None:
+        change(request, subject)
         raise Failure(Code.DEADLINE, subject, "the kernel did not answer")
 
     monkeypatch.setattr(real.host.socket, "change", unanswered)

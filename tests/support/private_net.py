@@ -9,15 +9,15 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-from adapters.netlink.codec import LINK, Request
+from adapters.netlink.codec import NLM_F_CREATE, NLM_F_EXCL, Request, attribute, string, u32
+from adapters.netlink.links import BODY, IFLA_IFNAME, IFLA_LINK, IFLA_LINKINFO, IFLA_NET_NS_FD, setting, under
 from adapters.netlink.namespace import NetlinkNamespace
 
 RTM_NEWLINK, RTM_DELLINK = 16, 17
-NLM_F_EXCL, NLM_F_CREATE = 0x200, 0x400
-IFF_UP = 1
+IFLA_INFO_KIND, IFLA_INFO_DATA, VETH_INFO_PEER = 1, 2, 1
 CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -53,9 +53,8 @@ def private_namespace() -> Iterator[str]:
 
 def add_veth(namespace: NetlinkNamespace, name: str, wire: NetlinkNamespace, ifindex: int | None = None) -> None:
     """A pair: ``name`` in the namespace, down, with that index if given; its other end of the same name up in ``wire``."""
-    peer = (("IFLA_IFNAME", name), ("IFLA_NET_NS_FD", wire.descriptor))
-    data = {"attrs": [("VETH_INFO_PEER", {"attrs": list(peer), "flags": 0, "change": 0})]}
-    _create(namespace, name, "veth", data, ifindex)
+    peer = BODY.pack(0, 0, 0, 0, 0) + string(IFLA_IFNAME, name) + u32(IFLA_NET_NS_FD, wire.descriptor)
+    _create(namespace, name, "veth", attribute(VETH_INFO_PEER, peer), ifindex=ifindex)
     other = wire.find(name)
     assert other is not None
     wire.set_up(other.identity.ifindex, True)
@@ -63,7 +62,7 @@ def add_veth(namespace: NetlinkNamespace, name: str, wire: NetlinkNamespace, ifi
 
 def add_link(namespace: NetlinkNamespace, name: str, kind: str, lower: int | None = None) -> int:
     """A link of a kind without settings (bridge, ifb), or upon another (macvlan); its index."""
-    _create(namespace, name, kind, None, None, lower)
+    _create(namespace, name, kind, lower=lower)
     made = namespace.find(name)
     assert made is not None
     return made.identity.ifindex
@@ -71,45 +70,26 @@ def add_link(namespace: NetlinkNamespace, name: str, kind: str, lower: int | Non
 
 def delete_link(namespace: NetlinkNamespace, ifindex: int) -> None:
     """Take a link away."""
-    namespace.socket.change(LINK, Request(kind=RTM_DELLINK, fields={"index": ifindex}), f"interface #{ifindex}")
+    namespace.socket.change(Request(kind=RTM_DELLINK, body=BODY.pack(0, 0, ifindex, 0, 0)), f"interface #{ifindex}")
 
 
 def set_master(namespace: NetlinkNamespace, ifindex: int, master: int) -> None:
     """Put a link under a bridge."""
-    request = Request(kind=RTM_NEWLINK, fields={"index": ifindex}, attributes=(("IFLA_MASTER", master),))
-    namespace.socket.change(LINK, request, f"interface #{ifindex}")
-
-
-def add_alternative_name(namespace: NetlinkNamespace, ifindex: int, name: str) -> None:
-    """Give a link another name beside its own."""
-    properties = {"attrs": [("IFLA_ALT_IFNAME", name)]}
-    request = Request(
-        kind=108,  # RTM_NEWLINKPROP
-        fields={"index": ifindex},
-        attributes=(("IFLA_PROP_LIST", properties),),
-        flags=NLM_F_CREATE | NLM_F_EXCL,
-    )
-    namespace.socket.change(LINK, request, f"interface #{ifindex}")
+    namespace.socket.change(setting(ifindex, under(master)), f"interface #{ifindex}")
 
 
 def _create(
     namespace: NetlinkNamespace,
     name: str,
     kind: str,
-    data: Mapping[str, object] | None,
-    ifindex: int | None,
+    data: bytes | None = None,
+    *,
+    ifindex: int | None = None,
     lower: int | None = None,
 ) -> None:
-    info: list[tuple[str, object]] = [("IFLA_INFO_KIND", kind)]
-    if data is not None:
-        info.append(("IFLA_INFO_DATA", data))
-    attributes: list[tuple[str, object]] = [("IFLA_IFNAME", name), ("IFLA_LINKINFO", {"attrs": info})]
+    info = string(IFLA_INFO_KIND, kind) + (b"" if data is None else attribute(IFLA_INFO_DATA, data))
+    body = BODY.pack(0, 0, ifindex or 0, 0, 0) + string(IFLA_IFNAME, name) + attribute(IFLA_LINKINFO, info)
     if lower is not None:
-        attributes.append(("IFLA_LINK", lower))
-    request = Request(
-        kind=RTM_NEWLINK,
-        fields={"index": ifindex or 0},
-        attributes=tuple(attributes),
-        flags=NLM_F_CREATE | NLM_F_EXCL,
-    )
-    namespace.socket.change(LINK, request, f"interface {name}")
+        body += u32(IFLA_LINK, lower)
+    request = Request(kind=RTM_NEWLINK, body=body, flags=NLM_F_CREATE | NLM_F_EXCL)
+    namespace.socket.change(request, f"interface {name}")

@@ -11,7 +11,7 @@ from itertools import count
 
 from ports.devices import Address, Identity, Link, LinkFacts, Route
 from ports.errors import Code, Failure
-from tests.contracts.kernel.model import Calls, Device, Net, closed, facts
+from tests.contracts.kernel.model import Calls, Device, Net, closed, whole
 from tests.contracts.kernel.namespace import FakeNamespace
 
 DEFAULT_ROUTES = ("0.0.0.0/0", "::/0")
@@ -137,7 +137,7 @@ class FakeKernel(Calls):
 
     def host_facts(self) -> dict[str, LinkFacts]:
         """The host's interfaces by name, without counting as a call: compare before and after."""
-        return {device.link.name: facts(device, self._net.rules) for device in self._net.devices.values()}
+        return {device.link.name: whole(device, self._net.rules) for device in self._net.devices.values()}
 
     def _reap(self, net: Net) -> None:
         """End the namespace when nothing holds it: hardware goes home, the rest vanishes."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip_network
 
-from ports.devices import Address, Link, LinkFacts, Neighbour, Route, Rule, Tuning
+from ports.devices import Address, Link, LinkFacts, Neighbour, Route, Rule, Sysctl, Tuning
 from ports.errors import Code, Failure
 
 COMMON_TABLES = frozenset({0, 253, 254, 255})
@@ -116,6 +116,11 @@ def facts(device: Device, rules: list[Rule]) -> LinkFacts:
         alternative_names=tuple(sorted(device.alternative_names)),
         alias=device.alias,
     )
+
+
+def whole(device: Device, rules: list[Rule]) -> LinkFacts:
+    sysctls = tuple(Sysctl(name=name, value=value) for name, value in sorted(device.sysctls.items()))
+    return replace(facts(device, rules), sysctls=sysctls)
 
 
 def interface(address: Address) -> IPv4Interface | IPv6Interface:

@@ -9,8 +9,10 @@ from ipaddress import ip_address, ip_network
 from ports.devices import Address, Link, LinkFacts, Route
 from ports.errors import Code, Failure
 from ports.kernel import Namespace
-from tests.contracts.kernel.model import Calls, Net, facts, interface, reachable, refused, same_key
+from tests.contracts.kernel.model import Calls, Device, Net, facts, interface, reachable, refused, same_key
 from tests.contracts.kernel.settings import Settings
+
+UNICAST = 1  # rtnetlink's type of routes that lead somewhere
 
 
 class FakeNamespace(Settings):
@@ -110,7 +112,7 @@ class FakeNamespace(Settings):
         """Add an address; there already: success."""
         with self._call("add_address"):
             device = self._device(ifindex)
-            normal = replace(address, prefix=str(interface(address)))
+            normal = replace(address, prefix=str(interface(address)), dad=False)
             if all(there.prefix != normal.prefix for there in device.addresses):
                 device.addresses.append(normal)
 
@@ -118,19 +120,14 @@ class FakeNamespace(Settings):
         """Add a route; there already: success, another of its key: conflict. The link must be up, the gateway reachable."""
         with self._call("add_route"):
             device = self._device(ifindex)
-            if not device.link.up:
-                raise refused(device, "Network is down: Device for nexthop is not up")
-            if route.gateway and not route.onlink and not reachable(device, route.gateway):
-                raise refused(device, "Network is unreachable: Nexthop has invalid gateway")
-            if route.source and all(interface(a).ip != ip_address(route.source) for a in device.addresses):
-                raise refused(device, "Invalid argument: Invalid prefsrc address")
             wanted = replace(route, destination=str(ip_network(route.destination)))
-            others = [
-                there for other in self._net.devices.values() for there in other.routes if same_key(there, wanted)
-            ]
-            if not others:
-                device.routes.append(wanted)
-            elif wanted not in device.routes:
+            if route.type == UNICAST:
+                self._check_way(device, route)
+            place = device.routes if route.type == UNICAST else self._net.routes
+            there = [*self._net.routes, *(each for other in self._net.devices.values() for each in other.routes)]
+            if not any(same_key(each, wanted) for each in there):
+                place.append(wanted)
+            elif wanted not in place:
                 raise Failure(Code.CONFLICT, f"route to {route.destination}", "the table has another one of its key")
 
     def close(self) -> None:
@@ -140,3 +137,12 @@ class FakeNamespace(Settings):
                 self._open = False
                 self._net.handles -= 1
                 self._ended(self._net)
+
+    def _check_way(self, device: Device, route: Route) -> None:
+        if not device.link.up:
+            raise refused(device, "Network is down: Device for nexthop is not up")
+        ways = [(route.gateway, route.onlink), *((hop.gateway, hop.onlink) for hop in route.hops)]
+        if any(gateway and not onlink and not reachable(device, gateway) for gateway, onlink in ways):
+            raise refused(device, "Network is unreachable: Nexthop has invalid gateway")
+        if route.source and all(interface(a).ip != ip_address(route.source) for a in device.addresses):
+            raise refused(device, "Invalid argument: Invalid prefsrc address")
