@@ -40,7 +40,10 @@ class EthtoolOffloads:
             with Talk(NETLINK_GENERIC, self._timeout) as talk:
                 return act(Ethtool(talk, ifindex))
 
-        return inside(namespace.fileno(), self._timeout, f"interface #{ifindex}", run)
+        try:
+            return inside(namespace.fileno(), self._timeout, f"interface #{ifindex}", run)
+        except OSError as error:
+            raise Failure(Code.KERNEL, f"interface #{ifindex}", f"ethtool netlink: {error}") from error
 
 
 def _read(ethtool: Ethtool) -> Offloads:

@@ -18,6 +18,7 @@ from ports.errors import Code, Failure
 
 T = TypeVar("T")
 CLONE_NEWNET = 0x40000000
+OWN = "/proc/thread-self/ns/net"
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -25,7 +26,7 @@ class _Work(Generic[T]):
     """One call: its descriptor of the namespace, its result or its error."""
 
     def __init__(self, descriptor: int, act: Callable[[], T]) -> None:
-        self._descriptor = os.dup(descriptor)  # of its own: the caller may close its namespace after giving up
+        self._descriptor = os.dup(descriptor)  # its own: the caller may close its namespace after giving up
         self._act = act
         self.results: list[T] = []
         self.error: BaseException | None = None
@@ -37,19 +38,30 @@ class _Work(Generic[T]):
         except BaseException as error:  # noqa: BLE001  told to the caller, whose thread is another
             self.error = error
 
+    def close(self) -> None:
+        """Close the descriptor; once."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
     def _enter(self) -> None:
         try:
-            if _libc.setns(self._descriptor, CLONE_NEWNET):
+            here = os.path.samestat(os.stat(OWN), os.fstat(self._descriptor))
+            if not here and _libc.setns(self._descriptor, CLONE_NEWNET):
                 raise _not_entered(ctypes.get_errno())
         finally:
-            os.close(self._descriptor)
+            self.close()
 
 
 def inside(descriptor: int, timeout: float, subject: str, act: Callable[[], T]) -> T:
     """What ``act`` returns or raises when called inside the namespace. DEADLINE after ``timeout`` seconds."""
     work = _Work(descriptor, act)
     thread = threading.Thread(target=work, name="setns", daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError as error:
+        work.close()
+        raise Failure(Code.UNAVAILABLE, subject, f"no thread for it: {error}") from error
     thread.join(timeout)
     if thread.is_alive():
         raise Failure(Code.DEADLINE, subject, f"the kernel did not answer within {timeout:g} s")

@@ -44,3 +44,12 @@ def alive(program: int) -> bool:
         return False
     os.close(descriptor)
     return True
+
+
+def allowed() -> bool:
+    """Whether this process may use bpf(2) at all: the kernel grants it only in the initial user namespace."""
+    try:
+        os.close(load(SCHED_CLS, "probe"))
+    except PermissionError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""ethtool messages that no interface of a test machine gives."""
