@@ -60,7 +60,9 @@ def address(message: bytes, ifindex: int) -> Address | None:
 
 
 def _optional(address: Address, version: int) -> Iterator[bytes]:
-    flags = (IFA_F_NODAD if version == 6 and not address.dad else 0) | (IFA_F_NOPREFIXROUTE if address.no_prefix_route else 0)
+    flags = (IFA_F_NODAD if version == 6 and not address.dad else 0) | (
+        IFA_F_NOPREFIXROUTE if address.no_prefix_route else 0
+    )
     if flags:
         yield u32(IFA_FLAGS, flags)
     if address.broadcast:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from adapters.netlink import addresses, announcing, neighbours, properties, routes, routing, rules, sysctls, vrf
 from adapters.netlink.handle import named
 from adapters.netlink.interfaces import LinkHandle
@@ -58,7 +60,7 @@ class NetlinkNamespace(LinkHandle):
         except Failure as failure:
             if failure.code is not Code.CONFLICT:
                 raise
-            if not any(routes.same(route, there) for there in self._routes(ifindex)):
+            if not any(routes.same(route, there) for there in self._alike(ifindex, route)):
                 detail = f"table {route.table} has another route with this destination and metric {route.metric}"
                 raise Failure(Code.CONFLICT, subject, detail, "give one of them another table") from failure
 
@@ -118,6 +120,15 @@ class NetlinkNamespace(LinkHandle):
         dump = self.socket.dump(neighbours.of_link(ifindex), named(ifindex))
         found = (neighbours.neighbour(message, ifindex) for message in dump)
         return tuple(neighbour for neighbour in found if neighbour is not None)
+
+    def _alike(self, ifindex: int, route: Route) -> Iterator[Route]:
+        """The routes that may be the one that is there already: the link's, or those that lead nowhere."""
+        if route.type == routes.RTN_UNICAST:
+            yield from self._routes(ifindex)
+            return
+        for message in self.socket.dump(routes.like(route), "routes"):
+            if (there := routing.leading_nowhere(message)) is not None:
+                yield there
 
     def _routes(self, ifindex: int) -> tuple[Route, ...]:
         dumps = (self.socket.dump(routes.of_link(ifindex, family), named(ifindex)) for family in routes.FAMILIES)

@@ -33,7 +33,7 @@ def of_link(ifindex: int, family: int) -> Request:
 
 
 def like(route: Route) -> Request:
-    """Ask for the routes of one family, table and type."""
+    """Ask for the routes of one family, table and type, whatever link they lead through."""
     body = BODY.pack(_family(route), 0, 0, 0, 0, 0, 0, route.type, 0)
     return Request(kind=RTM_GETROUTE, body=body + u32(RTA_TABLE, route.table))
 
@@ -60,7 +60,7 @@ def restored(found: Iterable[Route], addresses: Iterable[Address]) -> tuple[Rout
     The kernel makes the routes to the networks of the addresses, except where it is told not to (NetworkManager adds
     them itself then, with a metric, and calls the kernel their maker), and to link-local and multicast networks.
     """
-    made = {_network(address) for address in addresses if not address.no_prefix_route}
+    made = {network for address in addresses if not address.no_prefix_route for network in _networks(address)}
     return tuple(route for route in found if route.protocol != RTPROT_KERNEL or not _is_made(route, made))
 
 
@@ -69,9 +69,14 @@ def same(one: Route, other: Route) -> bool:
     return _key(one) == _key(other)
 
 
-def _network(address: Address) -> Any:
+def _networks(address: Address) -> Iterator[Any]:
+    """What the kernel makes routes to: the address's network, or the peer's and (IPv6) the address itself."""
     interface = ip_interface(address.prefix)
-    return ip_interface(f"{address.peer}/{interface.network.prefixlen}").network if address.peer else interface.network
+    if not address.peer:
+        yield interface.network
+        return
+    yield ip_interface(f"{address.peer}/{interface.network.prefixlen}").network
+    yield ip_interface(interface.ip).network
 
 
 def _is_made(route: Route, made: set[Any]) -> bool:

@@ -10,6 +10,7 @@ from ports.devices import Sysctl
 from ports.errors import Code, Failure
 
 ROOT = "/proc/sys/net"
+VALUE = re.compile(r"[!-~]+")  # one word: the kernel ignores an empty value and whatever follows the first
 NAME = re.compile(r"(ipv4|ipv6)/([a-z0-9_]+)")
 LONGEST = 256
 ABSENT = (errno.ENOENT, errno.ENOTDIR)
@@ -61,6 +62,8 @@ def _read(path: str, name: str) -> str | None:
 
 
 def _write(path: str, sysctl: Sysctl) -> None:
+    if not VALUE.fullmatch(sysctl.value):
+        raise Failure(Code.INVALID, f"sysctl {sysctl.name}", f"does not take {sysctl.value!r}")
     try:
         descriptor = os.open(os.fsencode(path), os.O_WRONLY | os.O_CLOEXEC)
         try:

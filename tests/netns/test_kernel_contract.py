@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contracts.kernel.contract import KernelContract, World
+from tests.contracts.kernel.contract import KernelContract
+from tests.contracts.kernel.routing_contract import RoutingContract
+from tests.contracts.kernel.settings_contract import SettingsContract
+from tests.contracts.kernel.world import World
 from tests.netns.world import RealWorld
 
 pytestmark = pytest.mark.netns
 
 
-class TestNetlinkKernel(KernelContract):
+class TestNetlinkKernel(KernelContract, RoutingContract, SettingsContract):
     @pytest.fixture
     def world(self, real: RealWorld) -> World:
         return real

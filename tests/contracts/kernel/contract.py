@@ -2,78 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
 
 import pytest
 
-from ports.devices import SCOPE_LINK, Address, Link, Route
+from ports.devices import SCOPE_LINK, Address, Route
 from ports.errors import Code, Failure
-from ports.kernel import Kernel, Namespace
+from ports.kernel import Namespace
+from tests.contracts.kernel.world import ABSENT, OnAKernel, World, fails
 
 ADDRESS = Address(prefix="192.0.2.5/24")
 ADDRESS6 = Address(prefix="2001:db8::5/64")
 ROUTE = Route(destination="198.51.100.0/24", gateway="192.0.2.1", metric=77)
 ROUTE6 = Route(destination="2001:db8:1::/48", gateway="2001:db8::1", metric=1024)
-ABSENT = 99999
 
 
-class World(Protocol):
-    """What a test arranges around a kernel."""
-
-    @property
-    def kernel(self) -> Kernel:
-        """The kernel under test."""
-        ...
-
-    def add_link(self, name: str, ifindex: int | None = None) -> Link:
-        """A virtual interface (veth) in the host, down, without addresses, whose other end is up; of that index if given."""
-        ...
-
-    def add_namespace(self) -> str:
-        """A new empty namespace; its path."""
-        ...
-
-    def foreign_path(self) -> str:
-        """A file that is no network namespace."""
-        ...
-
-    def host_path(self) -> str:
-        """A path of the host's own namespace."""
-        ...
-
-
-class KernelContract:
-    """Inherit and provide the fixture ``world``."""
-
-    @pytest.fixture
-    def world(self) -> World | Iterator[World]:
-        """The kernel under test in a world of its own."""
-        raise NotImplementedError
-
-    @pytest.fixture
-    def host(self, world: World) -> Namespace:
-        """The host's namespace."""
-        return world.kernel.host
-
-    @pytest.fixture
-    def pod(self, world: World) -> Iterator[Namespace]:
-        """A pod's namespace, open."""
-        namespace = world.kernel.open(world.add_namespace())
-        yield namespace
-        namespace.close()
+class KernelContract(OnAKernel):
+    """Namespaces, and links in them with addresses and routes."""
 
     def test_a_missing_path_is_not_found_and_nothing_is_made_there(self, world: World) -> None:
         path = world.foreign_path() + ".missing"
         for _ in range(2):
-            _fails(Code.NOT_FOUND, lambda: world.kernel.open(path))
+            fails(Code.NOT_FOUND, lambda: world.kernel.open(path))
 
     def test_a_file_that_is_no_namespace_is_refused(self, world: World) -> None:
-        _fails(Code.REFUSED, lambda: world.kernel.open(world.foreign_path()))
+        fails(Code.REFUSED, lambda: world.kernel.open(world.foreign_path()))
 
     def test_the_hosts_own_namespace_is_refused(self, world: World) -> None:
-        _fails(Code.REFUSED, lambda: world.kernel.open(world.host_path()))
+        fails(Code.REFUSED, lambda: world.kernel.open(world.host_path()))
 
     def test_a_cookie_tells_namespaces_apart_and_is_the_same_for_the_same_one(self, world: World) -> None:
         path, other = world.add_namespace(), world.add_namespace()
@@ -111,10 +68,10 @@ class KernelContract:
             lambda: host.addresses(ABSENT),
         )
         for act in acts:
-            _fails(Code.NOT_FOUND, act)
+            fails(Code.NOT_FOUND, act)
 
     def test_a_move_of_an_absent_link_is_not_found(self, host: Namespace, pod: Namespace) -> None:
-        _fails(Code.NOT_FOUND, lambda: host.move(ABSENT, pod, "net1"))
+        fails(Code.NOT_FOUND, lambda: host.move(ABSENT, pod, "net1"))
 
     def test_a_moved_link_is_in_the_target_under_the_new_name_only(
         self, world: World, host: Namespace, pod: Namespace
@@ -146,7 +103,7 @@ class KernelContract:
     ) -> None:
         first, second = world.add_link("net7"), world.add_link("net8")
         host.move(first.identity.ifindex, pod, "net1")
-        _fails(Code.CONFLICT, lambda: host.move(second.identity.ifindex, pod, "net1"))
+        fails(Code.CONFLICT, lambda: host.move(second.identity.ifindex, pod, "net1"))
         assert host.find("net8") == second
 
     def test_an_index_taken_in_the_target_is_answered_with_the_new_one(
@@ -169,7 +126,7 @@ class KernelContract:
 
     def test_a_rename_to_a_taken_name_is_a_conflict(self, world: World, host: Namespace) -> None:
         made, _ = world.add_link("net7"), world.add_link("net8")
-        _fails(Code.CONFLICT, lambda: host.rename(made.identity.ifindex, "net8"))
+        fails(Code.CONFLICT, lambda: host.rename(made.identity.ifindex, "net8"))
 
     def test_mtu_and_mac_are_set(self, world: World, host: Namespace) -> None:
         index = world.add_link("net7").identity.ifindex
@@ -179,7 +136,7 @@ class KernelContract:
 
     def test_an_mtu_out_of_range_fails_in_the_kernels_words(self, world: World, host: Namespace) -> None:
         made = world.add_link("net7")
-        failure = _fails(Code.KERNEL, lambda: host.set_mtu(made.identity.ifindex, 20))
+        failure = fails(Code.KERNEL, lambda: host.set_mtu(made.identity.ifindex, 20))
         assert "mtu" in failure.detail.lower()
 
     def test_a_link_goes_up_and_down(self, world: World, host: Namespace) -> None:
@@ -233,8 +190,8 @@ class KernelContract:
         host.add_address(other, Address(prefix="203.0.113.5/24"))
         host.set_up(other, True)
         rival = replace(ROUTE, gateway="203.0.113.1")
-        _fails(Code.CONFLICT, lambda: host.add_route(other, rival))
-        _fails(Code.CONFLICT, lambda: host.add_route(index, replace(ROUTE, gateway="192.0.2.9")))
+        fails(Code.CONFLICT, lambda: host.add_route(other, rival))
+        fails(Code.CONFLICT, lambda: host.add_route(index, replace(ROUTE, gateway="192.0.2.9")))
         assert host.facts(other).routes == ()
 
     def test_a_gateway_said_to_be_on_link_need_not_be_in_a_known_network(self, world: World, host: Namespace) -> None:
@@ -246,7 +203,7 @@ class KernelContract:
     def test_an_unreachable_gateway_fails_in_the_kernels_words(self, world: World, host: Namespace) -> None:
         index = _configured(world, host)
         lost = Route(destination="203.0.113.0/24", gateway="10.99.0.1")
-        failure = _fails(Code.KERNEL, lambda: host.add_route(index, lost))
+        failure = fails(Code.KERNEL, lambda: host.add_route(index, lost))
         assert "gateway" in failure.detail
 
     def test_a_link_route_makes_a_gateway_reachable_in_another_table(self, world: World, host: Namespace) -> None:
@@ -281,11 +238,3 @@ def _configured(world: World, host: Namespace) -> int:
 
 def _plain(route: Route) -> Route:
     return replace(route, protocol=0)
-
-
-def _fails(code: Code, act: Callable[[], object]) -> Failure:
-    with pytest.raises(Failure) as caught:
-        act()
-    assert caught.value.code is code
-    assert str(caught.value)
-    return caught.value

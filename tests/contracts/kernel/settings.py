@@ -112,7 +112,7 @@ class Settings:
             there = self._device(ifindex).sysctls
             if not _is_valid(sysctl.name) or sysctl.name not in there:
                 raise Failure(Code.NOT_FOUND, f"sysctl {sysctl.name}", "this kernel does not have it")
-            if not sysctl.value.lstrip("-").isdigit():
+            if not re.fullmatch(r"-?[0-9]+", sysctl.value):
                 raise Failure(Code.INVALID, f"sysctl {sysctl.name}", f"does not take {sysctl.value!r}")
             there[sysctl.name] = sysctl.value
 

@@ -8,8 +8,11 @@ import pytest
 
 from ports.devices import Address, Link, Route
 from ports.errors import Code, Failure
-from tests.contracts.kernel.contract import KernelContract, World
+from tests.contracts.kernel.contract import KernelContract
 from tests.contracts.kernel.fake import FakeKernel
+from tests.contracts.kernel.routing_contract import RoutingContract
+from tests.contracts.kernel.settings_contract import SettingsContract
+from tests.contracts.kernel.world import World
 
 POD = "/run/netns/pod"
 
@@ -38,7 +41,7 @@ class FakeWorld:
         return "/proc/1/ns/net"
 
 
-class TestFakeKernel(KernelContract):
+class TestFakeKernel(KernelContract, RoutingContract, SettingsContract):
     @pytest.fixture
     def world(self) -> World:
         return FakeWorld()
