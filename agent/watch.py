@@ -15,6 +15,7 @@ from adapters.bus.feed import FeedPublisher
 from adapters.clock.host import HostClock
 from adapters.logs import setup as logs
 from adapters.netlink.kernel import NetlinkKernel
+from adapters.rdma.control import NetlinkRdma
 from adapters.sysfs.hardware import SysfsHardware
 from adapters.udev.changes import KernelChanges
 from agent.services.watching import Watcher
@@ -51,6 +52,7 @@ def _watch(chosen: argparse.Namespace) -> None:
         Watcher(
             interfaces=kernel,
             hardware=SysfsHardware(chosen.sysfs_root),
+            rdma=NetlinkRdma(chosen.sysfs_root),
             changes=changes,
             sink=feed,
             clock=HostClock(),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from ports.devices import Link
+from ports.devices import Link, RdmaLink
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,6 +22,19 @@ class Hardware:
     pcie_root: str | None = None
     numa_node: int | None = None
     port: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RdmaDevice:
+    """An RDMA device of the host. ``interface`` is the index of the host's interface that it belongs to, None: none here.
+
+    ``protocol`` is ib, roce, iw, opa or usnic, and empty for others (EFA). ``pci_address`` is None for a virtual one.
+    """
+
+    rdma: RdmaLink
+    protocol: str = ""
+    pci_address: str | None = None
+    interface: int | None = None
 
 
 class Interfaces(Protocol):
@@ -40,6 +54,18 @@ class HardwareFacts(Protocol):
 
     def hardware(self, link: Link) -> Hardware | None:
         """Facts of one interface; None when sysfs does not show it (gone meanwhile, or sysfs is another namespace's)."""
+        ...
+
+    def function(self, pci_address: str) -> Hardware:
+        """Facts of a PCI function."""
+        ...
+
+
+class RdmaDevices(Protocol):
+    """The host's RDMA devices, read-only."""
+
+    def devices(self, links: Iterable[Link]) -> tuple[RdmaDevice, ...]:
+        """All that this namespace shows, by name; none in a kernel without RDMA. ``links`` are its interfaces."""
         ...
 
 

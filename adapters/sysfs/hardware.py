@@ -32,6 +32,10 @@ class SysfsHardware:
             return self._function(address, _port(place, self._root / "devices" / place) if place else "")
         return Hardware(virtual=place.parts[:1] == ("virtual",)) if place else None
 
+    def function(self, pci_address: str) -> Hardware:
+        """Facts of a PCI function that has no interface."""
+        return self._function(pci_address, "")
+
     def _place(self, link: Link) -> Path | None:
         """Where the interface is below ``/sys/devices``."""
         shown = self._root / "class" / "net" / link.name

@@ -19,7 +19,7 @@ from ports.errors import Code, Failure
 
 log = logging.getLogger("knd.udev")
 
-SUBSYSTEMS = ("net", "pci")
+SUBSYSTEMS = ("net", "pci", "infiniband")
 GROUPS = (1, 5, 7, 9, 11)  # RTNLGRP_LINK, _IPV4_IFADDR, _IPV4_ROUTE, _IPV6_IFADDR, _IPV6_ROUTE
 SOL_NETLINK, NETLINK_ADD_MEMBERSHIP = 270, 1
 BUFFER_BYTES = 4 << 20

@@ -7,8 +7,12 @@ from ports.outbox import Holding
 
 
 def complete(inventory: Inventory, held: tuple[Holding, ...]) -> tuple[Device, ...]:
-    """What the host shows, with the held devices that it does not show; what is shown wins, sorted by name."""
-    shown = {device.name: device for device in inventory.devices}
+    """What the host shows, with the held devices that it does not show; what is shown wins, sorted by name.
+
+    An RDMA device that the host still shows while its interface is in a pod is part of what is held.
+    """
+    interfaces = {device.name for holding in held for device in holding.devices if device.interface}
+    shown = {device.name: device for device in inventory.devices if device.interface or device.name not in interfaces}
     away = {
         device.name: device
         for holding in held

@@ -12,7 +12,7 @@ import threading
 from agent.domain.discovery import devices
 from ports.clock import Clock
 from ports.devices import Device, Inventory
-from ports.discovery import Changes, HardwareFacts, Interfaces
+from ports.discovery import Changes, HardwareFacts, Interfaces, RdmaDevices
 from ports.errors import Failure
 from ports.feed import InventorySink
 
@@ -25,13 +25,14 @@ RETRY = 1.0
 
 
 class Watcher:
-    """Publishes to ``sink`` what ``interfaces`` and ``hardware`` show, at the start and whenever ``changes`` wakes it."""
+    """Publishes to ``sink`` what the host has, at the start and whenever ``changes`` wakes it."""
 
     def __init__(
         self,
         *,
         interfaces: Interfaces,
         hardware: HardwareFacts,
+        rdma: RdmaDevices,
         changes: Changes,
         sink: InventorySink,
         clock: Clock,
@@ -39,6 +40,7 @@ class Watcher:
     ) -> None:
         self._interfaces = interfaces
         self._hardware = hardware
+        self._rdma = rdma
         self._changes = changes
         self._sink = sink
         self._clock = clock
@@ -76,7 +78,10 @@ class Watcher:
     def _devices(self) -> tuple[Device, ...]:
         links, uplinks = self._interfaces.links(), self._interfaces.uplinks()
         hardware = {link.identity.ifindex: self._hardware.hardware(link) for link in links if not link.loopback}
-        return devices(links, hardware, uplinks, self._driver)
+        rdma = self._rdma.devices(links)
+        addresses = {found.pci_address for found in rdma if found.interface is None and found.pci_address}
+        functions = {address: self._hardware.function(address) for address in addresses}
+        return devices(links, hardware, uplinks, self._driver, rdma, functions)
 
     def _publish(self, found: tuple[Device, ...]) -> None:
         before = self._published

@@ -36,3 +36,10 @@ def test_hardware_that_came_back_under_another_name_is_not_published_twice() -> 
 
 def test_two_made_up_links_are_two_devices() -> None:
     assert len(complete(inventory(device("a")), (Holding(devices=(device("b"),)),))) == 2
+
+
+def test_an_rdma_device_whose_interface_is_in_a_pod_is_not_taken_for_one_without_an_interface() -> None:
+    away = Device(name="pci-0000-3b-00-0", identity=Identity(ifindex=3, pci_address="0000:3b:00.0"), interface="ens1")
+    left = Device(name=away.name, identity=Identity(ifindex=0, pci_address="0000:3b:00.0", rdma="mlx5_0"), interface="")
+    assert complete(inventory(left), (Holding(devices=(away,)),)) == (away,)
+    assert complete(inventory(left), ()) == (left,)

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.domain.discovery import devices
-from ports.devices import Device, Link
-from ports.discovery import Hardware
+from ports.devices import Device, Identity, Link, RdmaLink
+from ports.discovery import Hardware, RdmaDevice
 from tests.watch.trees import a_link
 
 CARD = Hardware(virtual=False, pci_address="0000:8a:00.0", pcie_root="pci0000:88", numa_node=1)
@@ -42,6 +42,7 @@ def test_a_card_has_dranets_name_and_attributes_and_the_standard_ones() -> None:
         "dra.net/encapsulation": "ether",
         "dra.net/virtual": False,
         "dra.net/pciAddress": "0000:8a:00.0",
+        "dra.net/rdma": False,
         "dra.net/numaNode": 1,
         "resource.kubernetes.io/numaNode": 1,
         "resource.kubernetes.io/pciBusID": "0000:8a:00.0",
@@ -159,3 +160,51 @@ def test_every_device_name_is_a_label_and_none_is_twice(given_interfaces: list[t
     made = [device.name for device in devices(links, hardware, frozenset(), "dra.net")]
     assert len(made) == len(set(made))
     assert all(LABEL.fullmatch(name) for name in made)
+
+
+def a_card(name: str = "mlx5_0", protocol: str = "ib", interface: int | None = None) -> RdmaDevice:
+    """An RDMA device of CARD's function."""
+    rdma = RdmaLink(name=name, index=0)
+    return RdmaDevice(rdma=rdma, protocol=protocol, pci_address=CARD.pci_address, interface=interface)
+
+
+def test_an_interface_tells_its_first_rdma_device() -> None:
+    link, other = a_link("ens1", 7), a_link("ens2", 8)
+    cards = [a_card("mlx5_1", "roce", 7), a_card("mlx5_0", "roce", 7), a_card("mlx5_2", "roce", 99)]
+    with_rdma, without = devices([link, other], {}, frozenset(), "dra.net", cards)
+    assert (with_rdma.attributes["dra.net/rdma"], with_rdma.attributes["dra.net/rdmaDevice"]) == (True, "mlx5_0")
+    assert without.attributes["dra.net/rdma"] is False
+    assert "dra.net/rdmaDevice" not in without.attributes
+
+
+@pytest.mark.parametrize("protocol", ["ib", "iw", ""])
+def test_an_rdma_device_without_an_interface_has_only_the_attributes_it_can_have(protocol: str) -> None:
+    functions = {"0000:8a:00.0": CARD}
+    (device,) = devices([], {}, frozenset(), "dra.net", [a_card(protocol=protocol)], functions)
+    assert (device.name, device.interface) == ("pci-0000-8a-00-0", "")
+    assert device.identity == Identity(ifindex=0, pci_address="0000:8a:00.0", rdma="mlx5_0")
+    assert device.attributes == {
+        "dra.net/pciAddress": "0000:8a:00.0",
+        "dra.net/numaNode": 1,
+        "dra.net/rdma": True,
+        "dra.net/rdmaDevice": "mlx5_0",
+        "resource.kubernetes.io/numaNode": 1,
+        "resource.kubernetes.io/pciBusID": "0000:8a:00.0",
+        "resource.kubernetes.io/pcieRoot": "pci0000:88",
+    }
+
+
+def test_rdma_over_ethernet_whose_interface_is_elsewhere_is_no_device_without_an_interface() -> None:
+    assert devices([], {}, frozenset(), "dra.net", [a_card(protocol="roce")]) == ()
+
+
+def test_the_rdma_device_of_an_uplink_is_not_offered() -> None:
+    assert devices([a_link("ens1", 7)], {}, frozenset({7}), "dra.net", [a_card(interface=7)]) == ()
+
+
+def test_two_rdma_devices_of_one_function_and_a_virtual_one_have_names_of_their_own() -> None:
+    virtual = RdmaDevice(rdma=RdmaLink(name="siw0", index=3), protocol="iw")
+    cards = [a_card("mlx5_0"), a_card("mlx5_1"), virtual, replace(virtual, rdma=RdmaLink(name="siw_1", index=4))]
+    names = {device.name for device in devices([], {}, frozenset(), "dra.net", cards)}
+    assert len(names) == 4
+    assert {"pci-0000-8a-00-0", "siw0"} < names

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 
 from agent.services.watching import GATHER, LONGEST_GATHER, Watcher
-from ports.devices import Inventory, Link
-from ports.discovery import Hardware
+from ports.devices import Inventory, Link, RdmaLink
+from ports.discovery import Hardware, RdmaDevice
 from ports.errors import Code, Failure
 from tests.support.clock import FakeClock
 from tests.watch.trees import a_link
@@ -24,6 +24,7 @@ class Host:
         self.looks = 0
         self.broken = 0
         self.takes = 0.0
+        self.rdma: tuple[RdmaDevice, ...] = ()
         self._clock = clock
 
     def links(self) -> tuple[Link, ...]:
@@ -39,6 +40,12 @@ class Host:
 
     def hardware(self, link: Link) -> Hardware | None:
         return Hardware(virtual=True)
+
+    def function(self, pci_address: str) -> Hardware:
+        return Hardware(virtual=False, pci_address=pci_address)
+
+    def devices(self, links: Iterable[Link]) -> tuple[RdmaDevice, ...]:
+        return self.rdma
 
 
 class Script:
@@ -78,6 +85,7 @@ class Stage:
         Watcher(
             interfaces=self.host,
             hardware=self.host,
+            rdma=self.host,
             changes=changes,
             sink=self,
             clock=self.clock,
@@ -103,6 +111,15 @@ def test_an_empty_host_is_published_too(stage: Stage) -> None:
     stage.host.shown = ()
     stage.play(iter(()))
     assert stage.names() == [[]]
+
+
+def test_an_rdma_device_without_an_interface_is_published_with_the_facts_of_its_function(stage: Stage) -> None:
+    card = RdmaLink(name="mlx5_0", index=0)
+    stage.host.rdma = (RdmaDevice(rdma=card, protocol="ib", pci_address="0000:81:00.0"),)
+    stage.play(iter(()))
+    device = stage.published[0].device("pci-0000-81-00-0")
+    assert device is not None
+    assert device.attributes["dra.net/pciAddress"] == "0000:81:00.0"
 
 
 def test_a_change_is_published_with_the_next_generation(stage: Stage) -> None:

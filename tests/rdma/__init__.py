@@ -1,0 +1,1 @@
+"""NETLINK_RDMA, message by message, and what sysfs tells."""
