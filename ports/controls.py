@@ -5,7 +5,7 @@ Like ``ports.kernel``: everything raised is a ``Failure``, and a fake and the re
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from ports.devices import DeviceNode, Link, Offloads, Program, RdmaLink
@@ -50,6 +50,10 @@ class ProgramControl(Protocol):
 
     def release(self, key: str) -> None:
         """Let go of what was held under ``key``. An unknown key is a success."""
+        ...
+
+    def held(self) -> frozenset[str]:
+        """The keys under which something is held, by an earlier process too: those no record knows are to be released."""
         ...
 
 
@@ -129,6 +133,10 @@ class NoPrograms:
     def release(self, key: str) -> None:
         """Nothing is held."""
 
+    def held(self) -> frozenset[str]:
+        """None."""
+        return frozenset()
+
 
 class NoRdma:
     """For kernels without RDMA."""
@@ -175,6 +183,6 @@ class Machine:
     """All of the host that the worker works on. What is not given is something that this host does not have."""
 
     kernel: Kernel
-    offloads: OffloadControl = NoOffloads()
-    programs: ProgramControl = NoPrograms()
-    rdma: RdmaControl = NoRdma()
+    offloads: OffloadControl = field(default_factory=NoOffloads)
+    programs: ProgramControl = field(default_factory=NoPrograms)
+    rdma: RdmaControl = field(default_factory=NoRdma)

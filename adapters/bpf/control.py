@@ -20,6 +20,7 @@ from adapters.bpf.holds import Holds
 from adapters.bpf.hooks import Hook, opened
 from adapters.bpf.inside import inside
 from adapters.bpf.multi import HOOKS, MultiHooks
+from adapters.bpf.pins import Pins
 from adapters.bpf.talk import Talk
 from adapters.bpf.xdp import XdpHooks
 from ports.devices import Program
@@ -31,11 +32,15 @@ log = logging.getLogger("knd.dataplane")
 
 
 class BpfPrograms:
-    """Implements ``ports.controls.ProgramControl``. ``timeout``: seconds that a call may take."""
+    """Implements ``ports.controls.ProgramControl``. ``timeout``: seconds that a call may take.
 
-    def __init__(self, timeout: float = 10.0) -> None:
+    ``pins`` is a directory right below the root of a bpf file system, made when it is needed. Where there is no such
+    file system, or none is given, what is held ends with this process: then only what others refer to lives on.
+    """
+
+    def __init__(self, pins: str | None = None, *, timeout: float = 10.0) -> None:
         self._timeout = timeout
-        self._holds = Holds()
+        self._holds = Holds(Pins(pins) if pins is not None else None)
 
     def attached(self, namespace: Namespace, ifindex: int) -> tuple[Program, ...]:
         """What is attached, as far as this process may know. NOT_FOUND: no such interface."""
@@ -50,15 +55,19 @@ class BpfPrograms:
         return self._with(namespace, ifindex, True, lambda hooks: _attach(hooks, programs)) if programs else ()
 
     def hold(self, key: str, programs: tuple[Program, ...]) -> None:
-        """Keep a descriptor of each program. Ends with this process: then only what others refer to lives on."""
+        """Keep a file or a descriptor of each program."""
         self._holds.hold(key, programs)
 
     def release(self, key: str) -> None:
-        """Close them."""
+        """Let go of them."""
         self._holds.release(key)
 
+    def held(self) -> frozenset[str]:
+        """The keys under which something is held, files of an earlier process included."""
+        return self._holds.held()
+
     def close(self) -> None:
-        """Let go of everything, for a process that ends and for tests."""
+        """Close all descriptors, for a process that ends and for tests; files stay for the next process."""
         self._holds.close()
 
     def _with(self, namespace: Namespace, ifindex: int, lenient: bool, act: Callable[[Sequence[Hook]], T]) -> T:

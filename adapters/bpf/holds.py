@@ -1,4 +1,4 @@
-"""Keeping programs alive that nothing else refers to, by a descriptor of each."""
+"""Keeping programs alive that nothing else refers to: by a file of the bpf file system, else by a descriptor of each."""
 
 from __future__ import annotations
 
@@ -7,44 +7,57 @@ import os
 import threading
 
 from adapters.bpf import syscall
+from adapters.bpf.pins import Pins
 from ports.devices import Program
 
 log = logging.getLogger("knd.dataplane")
 
 
 class Holds:
-    """Descriptors by key; each is closed by ``release`` of its key, or by ``close``."""
+    """What is held, by key. Descriptors end with ``release`` or ``close``, files with ``release`` alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, pins: Pins | None) -> None:
         self._lock = threading.Lock()
+        self._pins = pins
         self._held: dict[str, dict[int, int]] = {}  # key: program id: descriptor
 
     def hold(self, key: str, programs: tuple[Program, ...]) -> None:
-        """Open those that are not held under this key yet."""
+        """Hold those that are not held under this key yet."""
         with self._lock:
-            held = self._held.setdefault(key, {})
             for program in programs:
-                if program.id not in held:
-                    self._open(held, program)
-            if not held:
-                del self._held[key]
+                if program.id not in self._held.get(key, {}):
+                    self._hold(key, program)
 
     def release(self, key: str) -> None:
-        """Close what is held under this key."""
+        """Let go of what is held under this key."""
         with self._lock:
-            held = self._held.pop(key, {})
-        for descriptor in held.values():
-            os.close(descriptor)
+            for descriptor in self._held.pop(key, {}).values():
+                os.close(descriptor)
+            if self._pins is not None:
+                self._pins.release(key)
+
+    def held(self) -> frozenset[str]:
+        """The keys that something is held under, by this process or by one before it."""
+        with self._lock:
+            return frozenset(self._held) | (self._pins.keys() if self._pins is not None else frozenset())
 
     def close(self) -> None:
-        """Close everything."""
-        for key in tuple(self._held):
-            self.release(key)
+        """Close all descriptors."""
+        with self._lock:
+            for held in self._held.values():
+                for descriptor in held.values():
+                    os.close(descriptor)
+            self._held.clear()
 
-    def _open(self, held: dict[int, int], program: Program) -> None:
+    def _hold(self, key: str, program: Program) -> None:
         try:
-            held[program.id] = syscall.open_program(program.id)
+            descriptor = syscall.open_program(program.id)
         except OSError as error:
             log.warning(
                 "program %s (%s, id %d) is not held: %s", program.name, program.hook, program.id, error.strerror
             )
+            return
+        if self._pins is not None and self._pins.pin(key, program.id, descriptor):
+            os.close(descriptor)
+        else:
+            self._held.setdefault(key, {})[program.id] = descriptor

@@ -134,9 +134,12 @@ class ProgramContract:
         world.programs.hold("first", programs)
         world.programs.hold("second", programs)
         world.programs.detach(host, index)
+        assert world.programs.held() == {"first", "second"}
         world.programs.release("first")
+        assert world.programs.held() == {"second"}
         assert world.programs.attach(host, index, programs) == ()
         world.programs.release("second")
+        assert world.programs.held() == frozenset()
         assert world.programs.attached(host, index) == programs
 
     def test_a_program_in_the_middle_comes_back_to_the_middle(self, world: World, host: Namespace, index: int) -> None:

@@ -39,7 +39,7 @@ class FakePrograms:
         self._ids = count(100)
         self._states: dict[int, State] = {}
         self._owned: set[int] = set()
-        self.held: dict[str, set[int]] = {}
+        self._held: dict[str, set[int]] = {}
 
     def attached(self, namespace: Namespace, ifindex: int) -> tuple[Program, ...]:
         """What is attached, hook by hook."""
@@ -69,12 +69,17 @@ class FakePrograms:
         with self._kernel.call("programs.hold"):
             held = {program.id for program in programs if self.alive(program.id)}
             if held:
-                self.held.setdefault(key, set()).update(held)
+                self._held.setdefault(key, set()).update(held)
 
     def release(self, key: str) -> None:
         """Let go."""
         with self._kernel.call("programs.release"):
-            self.held.pop(key, None)
+            self._held.pop(key, None)
+
+    def held(self) -> frozenset[str]:
+        """The keys."""
+        with self._kernel.call("programs.held"):
+            return frozenset(self._held)
 
     # What tests arrange and look at.
 
@@ -97,7 +102,7 @@ class FakePrograms:
     def alive(self, program: int) -> bool:
         """Whether something refers to it."""
         attached = (one.id for state in self._states.values() for one in state.settle().programs)
-        return program in {*attached, *self._owned, *(one for held in self.held.values() for one in held)}
+        return program in {*attached, *self._owned, *(one for held in self._held.values() for one in held)}
 
     def _can_be_put(self, program: Program, state: State) -> bool:
         taken = program.hook == "xdp" and any(one.hook == "xdp" for one in state.programs)

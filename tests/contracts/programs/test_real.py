@@ -1,6 +1,6 @@
 """The real kernel keeps the contract of programs, and the promises that only it can break.
 
-All of this needs bpf(2), which a user namespace does not give; there these tests do not exist (see test_privileges).
+All of this needs bpf(2), which a user namespace does not give; there these tests do not exist (see test_processes).
 """
 
 from __future__ import annotations

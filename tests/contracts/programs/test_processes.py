@@ -1,4 +1,4 @@
-"""What programs and offloads need: the two capabilities of the dataplane, and what a user namespace leaves of them."""
+"""Processes: what the two capabilities of the dataplane allow, what a user namespace leaves, what outlasts an end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ pytestmark = pytest.mark.netns
 
 
 def _run(mode: str, directory: Path, *wrapper: str) -> dict[str, Any]:
-    command = (*wrapper, sys.executable, "-m", "tests.contracts.programs.reduced", mode, str(directory))
+    return _told(*wrapper, sys.executable, "-m", "tests.contracts.programs.reduced", mode, str(directory))
+
+
+def _told(*command: str) -> dict[str, Any]:
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     answers = json.loads(done.stdout)
@@ -36,6 +39,18 @@ if bpf.allowed():
             "detached": 6,
             "left": 0,
             "as before": True,
+        }
+
+    def test_programs_are_held_over_the_end_of_the_process_by_files(tmp_path: Path) -> None:
+        module = (sys.executable, "-m", "tests.contracts.programs.restarted", str(tmp_path))
+        assert _told("unshare", "-m", *module) == {
+            "keys": ["a.key.that.is.no.name", "kndclaim"],
+            "descriptors": 1,
+            "after": ["kndclaim"],
+            "left": 0,
+            "same": True,
+            "files": [],
+            "held": [],
         }
 
 
