@@ -7,12 +7,12 @@ import struct
 from pathlib import Path
 
 from adapters.bpf.control import BpfPrograms
-from adapters.bpf.filters import PARENTS, FilterHooks
+from adapters.bpf.filters import NEW, PARENTS, QDISC, QDISC_HANDLE, RTM_NEWQDISC, FilterHooks
 from adapters.bpf.hooks import opened
 from adapters.bpf.inside import inside
 from adapters.bpf.multi import HOOKS
-from adapters.bpf.syscall import PROG_ATTACH, call
-from adapters.bpf.talk import Talk
+from adapters.bpf.syscall import PROG_ATTACH, call, open_program
+from adapters.bpf.talk import Talk, attribute
 from adapters.bpf.xdp import XdpHooks
 from ports.devices import Program
 from ports.kernel import Namespace
@@ -31,7 +31,9 @@ class RealProgramWorld(RealWorld):
         self.programs = BpfPrograms()
         self._stack.callback(self.programs.close)
 
-    def plant(self, namespace: Namespace, ifindex: int, hook: str, name: str) -> int:
+    def plant(self, namespace: Namespace, ifindex: int, hook: str, name: str, qdisc: bytes = b"") -> int:
+        if qdisc:
+            inside(namespace.fileno(), 10, name, lambda: _add_qdisc(ifindex, qdisc))
         with opened(bpf.load(_kind(hook), name)) as descriptor:
             inside(namespace.fileno(), 10, name, lambda: _attach(ifindex, hook, name, descriptor))
             return bpf.identity(descriptor)
@@ -44,12 +46,24 @@ class RealProgramWorld(RealWorld):
         self._stack.callback(os.close, link)
         return bpf.identity(descriptor)
 
+    def link_again(self, namespace: Namespace, ifindex: int, program: int) -> None:
+        """Attach a living XDP program to one more interface, by one more BPF link."""
+        with opened(open_program(program)) as descriptor:
+            link = inside(namespace.fileno(), 10, "link", lambda: bpf.link(descriptor, ifindex, bpf.ATTACH_XDP))
+        self._stack.callback(os.close, link)
+
     def ends(self, program: int) -> bool:
         eventually(lambda: not bpf.alive(program))
         return True
 
     def alive(self, program: int) -> bool:
         return bpf.alive(program)
+
+
+def _add_qdisc(ifindex: int, kind: bytes) -> None:
+    body = struct.pack("=B3xiIII", 0, ifindex, QDISC_HANDLE, QDISC, 0)
+    with Talk(0, 10) as talk:
+        talk.ask(RTM_NEWQDISC, body + attribute(1, kind + b"\0"), "queueing discipline", NEW)
 
 
 def _kind(hook: str) -> int:
