@@ -19,6 +19,7 @@ from ports.errors import Code, Failure
 from ports.plain import Malformed, parse, plain
 from ports.plan import Plan, PodRef
 from ports.results import AttachedDevice
+from ports.telemetry import trace_id
 
 SCHEMA = 1
 POD_UID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.-]{0,127}")
@@ -51,6 +52,15 @@ class PodRecord:
     devices: tuple[AttachedDevice, ...] = ()
     indexes: tuple[int, ...] = ()
     reason: str = ""
+
+
+def about(record: PodRecord) -> dict[str, str]:
+    """What a log line says of a pod: who it is, its claims, and the trace that its first claim began."""
+    return {
+        "pod": str(record.pod),
+        "claim": ", ".join(str(plan.claim) for plan in record.plans),
+        "trace": trace_id(next((plan.traceparent for plan in record.plans if plan.traceparent), "")),
+    }
 
 
 def file_name(pod_uid: str) -> str:

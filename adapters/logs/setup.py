@@ -89,11 +89,12 @@ def _about(record: logging.LogRecord) -> dict[str, Any]:
     """The line's extra fields that hold something, the well-known ones first."""
     extra = {key: value for key, value in vars(record).items() if key not in _STANDARD and not key.startswith("_")}
     order = (*(key for key in FIRST if key in extra), *(key for key in extra if key not in FIRST))
-    return {key: _scalar(extra[key]) for key in order if extra[key] not in (None, "")}
+    return {key: _scalar(key, extra[key]) for key in order if extra[key] not in (None, "")}
 
 
-def _scalar(value: Any) -> Any:
-    return value if isinstance(value, bool | int | float) else str(value)
+def _scalar(key: str, value: Any) -> Any:
+    """Numbers as they are; what calls itself ``pod a/b`` as a/b in the field ``pod``, so that all lines agree."""
+    return value if isinstance(value, bool | int | float) else str(value).replace(f"{key} ", "")
 
 
 def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

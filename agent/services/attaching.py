@@ -22,8 +22,9 @@ from ports.errors import Code, Failure
 from ports.frontends import Outcome
 from ports.inbound import PodSandbox
 from ports.ledger import PodRecord
+from ports.ledger import about as about
 from ports.results import Attached, Detached, StepTiming
-from ports.telemetry import Tracer, trace_id
+from ports.telemetry import Tracer
 
 log = logging.getLogger("knd.sandboxes")
 
@@ -152,15 +153,6 @@ class Attacher:
         work = spans.Work(name=name, sandbox=sandbox_id, start_ns=start_ns, end_ns=end_ns, timings=timings, error=error)
         for span, traceparent in spans.trees(record, work):
             self.tracer.record(span, traceparent)
-
-
-def about(record: PodRecord) -> dict[str, str]:
-    """What a log line says of a pod."""
-    return {
-        "pod": str(record.pod),
-        "claim": ", ".join(str(plan.claim) for plan in record.plans),
-        "trace": trace_id(_traceparent(record)),
-    }
 
 
 def _claims(attached: Attached) -> set[str]:

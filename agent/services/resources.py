@@ -130,4 +130,4 @@ class Resources:
 
 
 def _about(claim: ClaimRef, traceparent: str) -> dict[str, str]:
-    return {"claim": f"{claim.namespace}/{claim.name}", "trace": trace_id(traceparent)}
+    return {"claim": str(claim), "trace": trace_id(traceparent)}

@@ -125,7 +125,7 @@ def _words(outcome: Outcome) -> str:
 
 def _about(outcome: Outcome) -> dict[str, str]:
     return {
-        "claim": f"{outcome.claim.namespace}/{outcome.claim.name}",
-        "pod": f"{outcome.pod.namespace}/{outcome.pod.name}",
+        "claim": str(outcome.claim),
+        "pod": str(outcome.pod),
         "trace": trace_id(outcome.traceparent),
     }

@@ -62,6 +62,14 @@ def test_a_line_is_one_json_object_with_what_it_is_about() -> None:
     }
 
 
+def test_who_a_line_is_about_is_written_alike_by_all() -> None:
+    stream = io.StringIO()
+    setup("nri", "info", "json", stream)
+    log.info("attached", extra={"pod": "pod apps/web", "claim": "claim apps/a, claim apps/b"})
+    (line,) = lines(stream)
+    assert (line["pod"], line["claim"]) == ("apps/web", "apps/a, apps/b")
+
+
 def test_fields_that_are_empty_are_left_out() -> None:
     stream = io.StringIO()
     setup("nri", "info", "json", stream)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import signal
@@ -9,12 +10,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
 from adapters.netlink.kernel import NetlinkKernel
-from adapters.netlink.nsfs import inside
+from adapters.standin import namespaces
 from adapters.standin.apiserver import StandinApiServer
 from adapters.standin.kubelet import StandinKubelet
 from adapters.standin.runtime import Runtime
@@ -26,6 +28,7 @@ from tests.support.private_net import add_veth, private_namespace
 NODE = "whole-node"
 PROCESSES = ("dataplane", "watch", "nri", "dra")
 STOP_LIMIT = 30.0
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class WholeNode:
@@ -42,17 +45,20 @@ class WholeNode:
             kernel = NetlinkKernel(host=stack.enter_context(private_namespace()))
             stack.callback(kernel.close)
             self.host = kernel.host
-            self.pod_path = stack.enter_context(private_namespace())
+            pod = stack.enter_context(private_namespace())
             self.wire = kernel.open(stack.enter_context(private_namespace()))
             stack.callback(self.wire.close)
-            self.pod = kernel.open(self.pod_path)
+            self.pod = kernel.open(pod)
             stack.callback(self.pod.close)
             self.host.set_up(1, True)
             self.places = Places(str(self.root / "run"))
             self.api = StandinApiServer(NODE)
             self.kubelet = StandinKubelet(str(self.root / "kubelet"))
             self.runtime = Runtime(str(self.root / "nri.sock"))
-            inside(self.host.descriptor, self.api.start)
+            self._thread = stack.enter_context(ThreadPoolExecutor(1))
+            self.pod_path = str(self.root / "pod")
+            self._thread.submit(_settle, self.host.descriptor, pod, self.pod_path).result()
+            self._thread.submit(self.api.start).result()
             stack.callback(self.api.stop)
             for part in (self.kubelet, self.runtime):
                 part.start()
@@ -87,10 +93,9 @@ class WholeNode:
         }
         argv = [sys.executable, "-m", "agent.cli", "up", *(f"--{name}={value}" for name, value in given.items())]
         with self.log_file.open("ab") as log:
-            process = inside(
-                self.host.descriptor,
-                lambda: subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._env),
-            )
+            process = self._thread.submit(
+                subprocess.Popen, argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._env
+            ).result()
         self._stack.callback(_end, process)
         return process
 
@@ -149,3 +154,17 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
     process.wait()
+
+
+def _settle(host: int, pod: str, path: str) -> None:
+    """Take this thread into the host's network and mounts of its own, in which the pod's network is at ``path``."""
+    Path(path).touch()
+    _demand(_libc.setns(host, namespaces.CLONE_NEWNET))
+    _demand(_libc.unshare(namespaces.CLONE_NEWNS))
+    _demand(_libc.mount(None, b"/", None, ctypes.c_ulong(namespaces.MS_REC | namespaces.MS_PRIVATE), None))
+    _demand(_libc.mount(pod.encode(), path.encode(), None, ctypes.c_ulong(namespaces.MS_BIND), None))
+
+
+def _demand(status: int) -> None:
+    if status:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
