@@ -13,9 +13,11 @@ import signal
 import stat
 import sys
 
+from adapters.bpf.control import BpfPrograms
 from adapters.bus.dataplane import serve_attaching, serve_preparing
 from adapters.cdi.gate import CdiGate, NoGate
 from adapters.clock.host import HostClock
+from adapters.ethtool.control import EthtoolOffloads
 from adapters.logs import setup as logs
 from adapters.netlink.kernel import NetlinkKernel
 from adapters.privileges import capabilities
@@ -23,6 +25,7 @@ from dataplane.ledger import FileLedger
 from dataplane.lock import RuntimeLock
 from dataplane.worker import Worker
 from ports import options
+from ports.controls import Machine
 from ports.errors import Code, Failure
 from ports.gate import Gate
 from ports.places import Places
@@ -73,7 +76,8 @@ def _serve(args: argparse.Namespace) -> int:
 def build(args: argparse.Namespace, places: Places) -> Worker:
     """The worker over this host's kernel."""
     gate: Gate = CdiGate(args.cdi_root, args.driver_name) if args.cdi_root else NoGate()
-    return Worker(NetlinkKernel(args.sysfs_root), FileLedger(places.ledger, _boot_id()), gate, HostClock())
+    machine = Machine(kernel=NetlinkKernel(args.sysfs_root), offloads=EthtoolOffloads(), programs=BpfPrograms())
+    return Worker(machine, FileLedger(places.ledger, _boot_id()), gate, HostClock())
 
 
 def _boot_id() -> str:

@@ -12,14 +12,16 @@ from dataclasses import replace
 
 from dataplane.gates import Gates
 from dataplane.namespaces import Namespaces
+from dataplane.refresh import refreshed
 from dataplane.steps import Site
 from dataplane.transaction import TakenBack, Transaction
 from dataplane.transitions import already, attached, detached, placed, without
 from ports.clock import Clock
+from ports.controls import Machine
 from ports.dataplane import Sandbox
 from ports.devices import Link
 from ports.errors import Code, Failure
-from ports.kernel import Kernel, Namespace
+from ports.kernel import Namespace
 from ports.ledger import Ledger, Phase, PodRecord
 from ports.plan import DevicePlan, Plan
 from ports.results import Attached, Detached
@@ -30,8 +32,8 @@ log = logging.getLogger("knd.dataplane")
 class Attachments:
     """What is done to a pod as a whole. Every method answers with the record as it is afterwards."""
 
-    def __init__(self, kernel: Kernel, ledger: Ledger, gates: Gates, clock: Clock, namespaces: Namespaces) -> None:
-        self._kernel = kernel
+    def __init__(self, machine: Machine, ledger: Ledger, gates: Gates, clock: Clock, namespaces: Namespaces) -> None:
+        self._machine = machine
         self._ledger = ledger
         self._gates = gates
         self._clock = clock
@@ -39,6 +41,7 @@ class Attachments:
 
     def attach(self, record: PodRecord, sandbox: Sandbox, check_time: Callable[[], None]) -> Attached:
         """Carry out all plans of a prepared pod, or undo everything and raise."""
+        record = self._refreshed(record)
         pod = self._enter(record, sandbox)
         begun = placed(record, sandbox, pod)
         transaction = Transaction(self._clock)
@@ -92,6 +95,14 @@ class Attachments:
         found = ((site.plan, site.in_pod()) for site in self._sites(record, self._namespaces.of(record)))
         return tuple((plan, link) for plan, link in found if link is not None)
 
+    def _refreshed(self, record: PodRecord) -> PodRecord:
+        """Nothing has been touched yet: a device that must not leave after all is only told of."""
+        try:
+            return refreshed(record, self._sites(record, None))
+        except Failure as failure:
+            self._note(replace(record, reason=str(failure)))
+            raise
+
     def _enter(self, record: PodRecord, sandbox: Sandbox) -> Namespace:
         if sandbox.netns is None:
             hint = "a pod with hostNetwork cannot have devices"
@@ -102,9 +113,9 @@ class Attachments:
         planned = tuple(device for plan in record.plans for device in plan.devices)
         known = len(record.indexes) == len(planned)
         indexes: tuple[int | None, ...] = record.indexes if known else (None,) * len(planned)
-        host = self._kernel.host
         return tuple(
-            Site(plan=plan, host=host, pod=pod, index=index) for plan, index in zip(planned, indexes, strict=True)
+            Site(plan=plan, machine=self._machine, pod=pod, index=index)
+            for plan, index in zip(planned, indexes, strict=True)
         )
 
     def _undo(self, begun: PodRecord, sites: tuple[Site, ...], failure: Failure) -> None:

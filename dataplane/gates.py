@@ -22,8 +22,9 @@ class Gates:
     def open(self, record: PodRecord) -> None:
         """Let the containers of an attached pod's claims be created."""
         for plan in record.plans:
-            interfaces = tuple(each.interface for each in record.devices if each.claim == plan.claim)
-            self._gate.open(plan.claim, interfaces)
+            mine = [each for each in record.devices if each.claim == plan.claim]
+            nodes = dict.fromkeys(node for each in mine for node in each.nodes)
+            self._gate.open(plan.claim, tuple(each.interface for each in mine if each.interface), tuple(nodes))
 
     def close(self, plans: Iterable[Plan]) -> None:
         """Refuse containers of these claims. One that cannot be closed is reported: the devices come back all the same."""

@@ -18,13 +18,13 @@ Look = Callable[[], Link | None]
 
 
 def temporary_name(plan: DevicePlan) -> str:
-    """The name under which the device travels."""
-    return next(step.temporary_name for step in plan.steps if isinstance(step, Move))
+    """The name under which the device travels; empty for one without an interface."""
+    return next((step.temporary_name for step in plan.steps if isinstance(step, Move)), "")
 
 
 def is_hardware(identity: Identity) -> bool:
     """Whether the identity alone tells this device from all others."""
-    return identity.pci_address is not None or identity.permanent_address is not None
+    return (identity.pci_address, identity.permanent_address, identity.rdma) != (None, None, None)
 
 
 def in_pod(plan: DevicePlan, pod: Namespace, index: int | None) -> Link | None:

@@ -7,9 +7,9 @@ that planning makes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable
 
+from dataplane.differences import changed
 from dataplane.locate import is_hardware, temporary_name
 from ports.devices import Identity, LinkFacts
 from ports.errors import Code, Failure
@@ -17,29 +17,41 @@ from ports.ledger import PodRecord
 from ports.plan import DevicePlan, Plan
 
 PLAN_AGAIN = "read the device again and make a new plan"
+NEW_POD = "delete the pod, so that its claims are prepared again"
+EVERYWHERE = frozenset({"0.0.0.0/0", "::/0"})
 
 
 def check_movable(plan: DevicePlan, now: LinkFacts, uplinks: frozenset[int]) -> None:
     """REFUSED for a link that must stay; CONFLICT when the host is not as the plan believes."""
-    link, subject = now.link, f"device {plan.device}"
+    subject = f"device {plan.device}"
+    if not plan.rdma_only:
+        _check_link(subject, now, uplinks)
+    differences = changed(plan.before, now)
+    if differences:
+        raise Failure(Code.CONFLICT, subject, f"changed since it was read: {', '.join(differences)}", PLAN_AGAIN)
+
+
+def check_departing(plan: DevicePlan, now: LinkFacts) -> None:
+    """What must not have changed from prepare to attach; the rest may, and is what the host gets back."""
+    before, subject = plan.before, f"device {plan.device}"
+    if now.link.name != before.link.name:
+        raise Failure(Code.CONFLICT, subject, f"is called {now.link.name} now, planned as {before.link.name}", NEW_POD)
+    if now.rdma_exclusive != before.rdma_exclusive or now.rdma != before.rdma:
+        raise Failure(Code.CONFLICT, subject, "its RDMA devices or the RDMA mode of the host changed", NEW_POD)
+    if any(route.destination in EVERYWHERE for route in now.routes):
+        raise Failure(Code.REFUSED, subject, f"a default route of the node leads through {now.link.name} now")
+    if not plan.rdma_only:
+        _check_link(subject, now, frozenset())
+
+
+def _check_link(subject: str, now: LinkFacts, uplinks: frozenset[int]) -> None:
+    link = now.link
     if link.loopback or link.name == "lo":
         raise Failure(Code.REFUSED, subject, "is the loopback")
     if link.identity.ifindex in uplinks:
         raise Failure(Code.REFUSED, subject, f"the node itself depends on interface {link.name}")
     if link.master is not None:
         raise Failure(Code.REFUSED, subject, f"interface {link.name} is a port of interface #{link.master}")
-    differences = tuple(_differences(plan.before, now))
-    if differences:
-        raise Failure(Code.CONFLICT, subject, f"changed since it was read: {', '.join(differences)}", PLAN_AGAIN)
-
-
-def _differences(before: LinkFacts, now: LinkFacts) -> Iterator[str]:
-    if replace(before.link, operstate="") != replace(now.link, operstate=""):  # the carrier comes and goes by itself
-        yield "link"
-    if set(before.addresses) != set(now.addresses):
-        yield "addresses"
-    if set(before.routes) != set(now.routes):
-        yield "routes"
 
 
 def check_free(plan: Plan, records: Iterable[PodRecord]) -> None:
@@ -57,9 +69,9 @@ def _check_apart(plan: Plan, other: Plan) -> None:
         for theirs in other.devices:
             if _is_same(mine.before.link.identity, theirs.before.link.identity):
                 raise Failure(Code.CONFLICT, f"device {mine.device}", f"is held by {other.claim}")
-            if temporary_name(mine) == temporary_name(theirs):
+            if (temporary := temporary_name(mine)) and temporary == temporary_name(theirs):
                 raise Failure(Code.CONFLICT, f"device {mine.device}", f"its temporary name is used by {other.claim}")
-            if plan.pod.uid == other.pod.uid and mine.pod_name == theirs.pod_name:
+            if plan.pod.uid == other.pod.uid and mine.pod_name and mine.pod_name == theirs.pod_name:
                 detail = f"{other.claim} of the same pod names an interface {mine.pod_name} too"
                 raise Failure(Code.CONFLICT, f"device {mine.device}", detail, "give one of them another name")
 

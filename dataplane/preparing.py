@@ -10,12 +10,14 @@ from dataclasses import replace
 from dataplane import policy
 from dataplane.attachments import Attachments
 from dataplane.desk import Desk, plan_of
+from dataplane.facts import host_facts
 from dataplane.recovery import Recovery
+from dataplane.refresh import alike
 from dataplane.shape import check_shape
+from ports.controls import Machine
 from ports.dataplane import Call
 from ports.devices import Identity, LinkFacts
 from ports.errors import Code, Failure
-from ports.kernel import Kernel
 from ports.ledger import Phase, PodRecord
 from ports.plan import Plan
 from ports.results import Detached
@@ -24,9 +26,9 @@ from ports.results import Detached
 class PreparingHalf:
     """Implements ``ports.dataplane.Preparing``. One prepare at a time: each is checked against all records."""
 
-    def __init__(self, desk: Desk, kernel: Kernel, attachments: Attachments, recovery: Recovery) -> None:
+    def __init__(self, desk: Desk, machine: Machine, attachments: Attachments, recovery: Recovery) -> None:
         self._desk = desk
-        self._kernel = kernel
+        self._machine = machine
         self._attachments = attachments
         self._recovery = recovery
         self._preparing = threading.Lock()
@@ -34,7 +36,7 @@ class PreparingHalf:
     def inspect(self, devices: tuple[Identity, ...], call: Call) -> tuple[LinkFacts, ...]:
         """See the port."""
         self._desk.check_time("inspect", call)
-        return tuple(self._facts(device) for device in devices)
+        return tuple(host_facts(self._machine, device) for device in devices)
 
     def prepared(self, claim_uid: str, call: Call) -> Plan | None:
         """See the port."""
@@ -61,7 +63,7 @@ class PreparingHalf:
         with self._one_at_a_time(call), self._desk.pod(plan.pod.uid, call) as record:
             record = record or PodRecord(pod=plan.pod, plans=())
             earlier = plan_of(record, plan.claim.uid)
-            if earlier is not None and replace(earlier, traceparent=plan.traceparent) == plan:
+            if earlier is not None and self._is_repeated(record, earlier, plan):
                 return
             record = self._recovery.settle(record)
             if record.phase is not Phase.PREPARED:
@@ -71,11 +73,17 @@ class PreparingHalf:
             rest = tuple(other for other in record.plans if other.claim.uid != plan.claim.uid)
             self._desk.ledger.write(replace(record, plans=(*rest, plan), reason=""))
 
+    def _is_repeated(self, record: PodRecord, earlier: Plan, plan: Plan) -> bool:
+        """A plan that was carried out was brought up to date with the host before."""
+        if record.phase is Phase.PREPARED:
+            return replace(earlier, traceparent=plan.traceparent) == plan
+        return alike(plan, earlier)
+
     def _check(self, plan: Plan) -> None:
         policy.check_free(plan, self._desk.ledger.records())
-        uplinks = self._kernel.uplinks()
+        uplinks = self._machine.kernel.uplinks()
         for device in plan.devices:
-            policy.check_movable(device, self._facts(device.before.link.identity), uplinks)
+            policy.check_movable(device, host_facts(self._machine, device.before.link.identity), uplinks)
 
     def _unprepare(self, claim_uid: str, call: Call) -> Detached:
         found = self._desk.holder(claim_uid)
@@ -88,18 +96,6 @@ class PreparingHalf:
             if record.phase is Phase.PREPARED:
                 self._recovery.tidy(record)
             return self._attachments.drop(record, plan)
-
-    def _facts(self, device: Identity) -> LinkFacts:
-        subject, hint = f"device {device}", "list the devices again"
-        try:
-            facts = self._kernel.host.facts(device.ifindex)
-        except Failure as failure:
-            if failure.code is not Code.NOT_FOUND:
-                raise
-            raise Failure(Code.NOT_FOUND, subject, "is not in the host now", hint) from failure
-        if facts.link.identity != device:
-            raise Failure(Code.NOT_FOUND, subject, f"its index belongs to {facts.link.identity} now", hint)
-        return facts
 
     @contextmanager
     def _one_at_a_time(self, call: Call) -> Iterator[None]:

@@ -14,9 +14,9 @@ from dataplane.attachments import Attachments
 from dataplane.namespaces import Namespaces
 from dataplane.steps import Site, bring_home
 from dataplane.transitions import already
+from ports.controls import Machine
 from ports.dataplane import Sandbox
 from ports.errors import Failure
-from ports.kernel import Kernel
 from ports.ledger import Phase, PodRecord
 from ports.results import Attached, Finding, Verdict
 
@@ -27,8 +27,8 @@ CheckTime = Callable[[], None]
 class Recovery:
     """Decides about one pod at a time; callers hold its lock."""
 
-    def __init__(self, kernel: Kernel, attachments: Attachments, namespaces: Namespaces) -> None:
-        self._kernel = kernel
+    def __init__(self, machine: Machine, attachments: Attachments, namespaces: Namespaces) -> None:
+        self._machine = machine
         self._attachments = attachments
         self._namespaces = namespaces
 
@@ -47,7 +47,7 @@ class Recovery:
         """Bring a prepared pod's devices home that came back to the host late and under a name of ours."""
         for device in (device for plan in record.plans for device in plan.devices):
             try:
-                bring_home(Site(plan=device, host=self._kernel.host, pod=None))
+                bring_home(Site(plan=device, machine=self._machine, pod=None))
             except Failure as failure:
                 log.error("not restored: %s", failure, extra={"pod": str(record.pod)})
 

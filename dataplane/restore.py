@@ -1,63 +1,127 @@
 """Giving the host its interface back exactly as it was, from whatever state it is found in.
 
 It compares first and writes only where something differs, so that it may run again and again, and does nothing at all
-to an interface that was never touched.
+to an interface that was never touched. One thing that is refused keeps nothing else from being put back; what counts is
+the look at the end.
 """
 
 from __future__ import annotations
 
-from ports.devices import Link, LinkFacts
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from dataplane.differences import foreign, lacking, link_differences, to_switch, to_tune
+from dataplane.facts import facts_of
+from dataplane.locate import temporary_name
+from ports.controls import Machine
+from ports.devices import Address, LinkFacts, Offloads, Route, Sysctl, Tuning
 from ports.errors import Code, Failure
 from ports.kernel import Namespace
+from ports.plan import DevicePlan
+
+Act = Callable[[], object]
+IPV6_SWITCH = "ipv6/disable_ipv6"  # the other IPv6 settings are refused while it says no
 
 
-def restore(host: Namespace, index: int, before: LinkFacts) -> None:
-    """Name, MAC, MTU, addresses, administrative state and routes of ``before``. What was added meanwhile stays."""
-    now = host.facts(index)
-    if not _needs_work(now, before):
-        return
-    _restore_link(host, now.link, before.link)
-    for address in before.addresses:
-        host.add_address(index, address)
-    host.set_up(index, before.link.up)
-    if before.link.up:
-        _restore_routes(host, index, before)
-    _verify(host.facts(index), before)
+def restore(machine: Machine, index: int, plan: DevicePlan) -> None:
+    """Everything of ``plan.before``. KERNEL names what could not be put back; what the host added meanwhile stays."""
+    host, before = machine.kernel.host, plan.before
+    now = facts_of(machine, host, index)
+    if lacking(before, now):
+        refusals = _carry_out(_acts(machine, index, before, now))
+        _verify(facts_of(machine, host, index), before, refusals)
+    machine.programs.release(temporary_name(plan))
 
 
-def _needs_work(now: LinkFacts, before: LinkFacts) -> bool:
-    missing = set(before.addresses) - set(now.addresses) or set(before.routes) - set(now.routes)
-    return bool(missing) or now.link.up != before.link.up or bool(_differences(now.link, before.link))
+def _carry_out(acts: Iterator[Act]) -> tuple[Failure, ...]:
+    refusals: list[Failure] = []
+    for act in acts:
+        try:
+            act()
+        except Failure as failure:
+            if failure.code is Code.DEADLINE:  # a kernel that hangs would hang at every one of them
+                raise
+            refusals.append(failure)
+    return tuple(refusals)
 
 
-def _differences(now: Link, before: Link) -> tuple[str, ...]:
-    keys = ("name", "mac", "mtu")
-    return tuple(key for key in keys if getattr(now, key) != getattr(before, key))
+def _acts(machine: Machine, index: int, before: LinkFacts, now: LinkFacts) -> Iterator[Act]:
+    yield from _scrub(machine, index, before, now)
+    yield from _link(machine, index, before, now)
+    yield from _settings(machine, index, before, now)
+    yield from _addressing(machine, index, before)
+    if foreign(before.programs, now.programs):
+        yield partial(machine.programs.attach, machine.kernel.host, index, before.programs)
 
 
-def _restore_link(host: Namespace, now: Link, before: Link) -> None:
-    index, differences = now.identity.ifindex, _differences(now, before)
-    if not differences:
-        return
-    if now.up:  # names and many MACs can be changed only while down
-        host.set_up(index, False)
+def _scrub(machine: Machine, index: int, before: LinkFacts, now: LinkFacts) -> Iterator[Act]:
+    """What a pod can have left on the interface itself."""
+    host = machine.kernel.host
+    if foreign(now.programs, before.programs):
+        yield partial(machine.programs.detach, host, index, before.programs)
+    for name in now.alternative_names:
+        if name not in before.alternative_names:
+            yield partial(host.remove_alternative_name, index, name)
+    if now.alias != before.alias:
+        yield partial(host.set_alias, index, before.alias)
+
+
+def _link(machine: Machine, index: int, before: LinkFacts, now: LinkFacts) -> Iterator[Act]:
+    host, differences = machine.kernel.host, link_differences(now.link, before.link)
+    if now.link.up and {"name", "mac"} & set(differences):  # names and many MACs can be changed only while down
+        yield partial(host.set_up, index, False)
     if "mac" in differences:
-        host.set_mac(index, before.mac)
+        yield partial(host.set_mac, index, before.link.mac)
     if "mtu" in differences:
-        host.set_mtu(index, before.mtu)
+        yield partial(host.set_mtu, index, before.link.mtu)
+    if (tuning := to_tune(before.tuning, now.tuning)) != Tuning():
+        yield partial(host.set_tuning, index, tuning)
     if "name" in differences:
-        host.rename(index, before.name)
+        yield partial(host.rename, index, before.link.name)
+    for name in before.alternative_names:
+        yield partial(host.add_alternative_name, index, name)
 
 
-def _restore_routes(host: Namespace, index: int, before: LinkFacts) -> None:
-    for route in sorted(before.routes, key=lambda route: route.gateway is not None):  # a gateway needs its link route
-        host.add_route(index, route)
+def _settings(machine: Machine, index: int, before: LinkFacts, now: LinkFacts) -> Iterator[Act]:
+    host = machine.kernel.host
+    if (offloads := to_switch(before.offloads, now.offloads)) != Offloads():
+        yield partial(machine.offloads.write, host, index, offloads)
+    differing = (sysctl for sysctl in before.sysctls if sysctl not in now.sysctls)
+    for sysctl in sorted(differing, key=_switch_first):
+        yield partial(host.set_sysctl, index, sysctl)
 
 
-def _verify(now: LinkFacts, before: LinkFacts) -> None:
-    wrong = list(_differences(now.link, before.link))
-    if set(before.addresses) - set(now.addresses):
-        wrong.append("addresses")
-    if wrong:
-        detail = f"is back in the host with another {', '.join(wrong)} than before"
-        raise Failure(Code.KERNEL, f"interface {before.link.name}", detail, "look at it with ip -d address show")
+def _addressing(machine: Machine, index: int, before: LinkFacts) -> Iterator[Act]:
+    host = machine.kernel.host
+    yield partial(_add_addresses, host, index, before.addresses)
+    yield partial(host.set_up, index, before.link.up)
+    if before.link.up:
+        for route in sorted(before.routes, key=_needs_others):
+            yield partial(host.add_route, index, route)
+    for rule in before.rules:
+        yield partial(host.add_rule, rule)
+    for neighbour in before.neighbours:
+        yield partial(host.add_neighbour, index, neighbour)
+
+
+def _add_addresses(host: Namespace, index: int, addresses: tuple[Address, ...]) -> None:
+    """All or as far as it goes: of several in one network the first is the primary, so none may overtake another."""
+    for address in addresses:
+        host.add_address(index, address)
+
+
+def _needs_others(route: Route) -> bool:
+    """A gateway is reached by a route to its link, which has to be there first."""
+    return route.gateway is not None or bool(route.hops)
+
+
+def _switch_first(sysctl: Sysctl) -> bool:
+    return sysctl.name != IPV6_SWITCH
+
+
+def _verify(now: LinkFacts, before: LinkFacts, refusals: tuple[Failure, ...]) -> None:
+    wrong = lacking(before, now)
+    if not wrong:
+        return
+    words = (f"is back in the host with another {', '.join(wrong)} than before", *dict.fromkeys(map(str, refusals)))
+    raise Failure(Code.KERNEL, f"interface {before.link.name}", "; ".join(words), "look at it with ip -d address show")

@@ -80,6 +80,6 @@ class Transaction:
 
 def _is_stuck(site: Site) -> bool:
     try:
-        return site.in_pod() is not None
+        return bool(site.rdma_in_pod()) or (not site.plan.rdma_only and site.in_pod() is not None)
     except Failure:
         return True  # nobody knows: keep the namespace, and with it the device, until somebody does

@@ -7,10 +7,11 @@ from dataclasses import replace
 from dataplane.steps import Site
 from dataplane.transaction import TakenBack
 from ports.dataplane import Sandbox
+from ports.devices import DeviceNode, RdmaLink
 from ports.errors import Code, Failure
 from ports.kernel import Namespace
 from ports.ledger import Phase, PodRecord
-from ports.plan import DevicePlan, Plan
+from ports.plan import DevicePlan, MoveRdma, Plan
 from ports.results import Attached, AttachedDevice, Detached
 
 
@@ -46,7 +47,7 @@ def attached(record: PodRecord, sites: tuple[Site, ...], pod: Namespace) -> PodR
 
 
 def _read_back(plan: Plan, device: DevicePlan, site: Site, pod: Namespace) -> AttachedDevice:
-    link = site.in_pod()
+    link, rdma = site.in_pod(), device.before.rdma
     if link is None or link.name != device.pod_name:
         raise Failure(Code.KERNEL, f"device {device.device}", f"is not in the pod as {device.pod_name} after all steps")
     return AttachedDevice(
@@ -56,9 +57,22 @@ def _read_back(plan: Plan, device: DevicePlan, site: Site, pod: Namespace) -> At
         device=device.device,
         interface=link.name,
         mac=link.mac,
-        addresses=tuple(address.prefix for address in pod.addresses(link.identity.ifindex)),
+        addresses=() if device.rdma_only else tuple(each.prefix for each in pod.addresses(link.identity.ifindex)),
         share_id=device.share_id,
+        rdma=tuple(each.name for each in rdma),
+        rdma_moved=any(isinstance(step, MoveRdma) for step in device.steps),
+        nodes=tuple(node for each in rdma for node in _nodes(site, each)),
     )
+
+
+def _nodes(site: Site, rdma: RdmaLink) -> tuple[DeviceNode, ...]:
+    """Nobody can use an RDMA device without a device file, but the interface that it belongs to serves without it."""
+    try:
+        return site.machine.rdma.nodes(rdma)
+    except Failure as failure:
+        if failure.code is Code.NOT_FOUND and not site.plan.rdma_only:
+            return ()
+        raise
 
 
 def detached(record: PodRecord, taken: tuple[TakenBack, ...]) -> Detached:

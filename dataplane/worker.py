@@ -1,4 +1,4 @@
-"""The privileged worker: the narrow port over a kernel, a ledger, a gate and a clock; it does no other I/O."""
+"""The privileged worker: the narrow port over a machine, a ledger, a gate and a clock; it does no other I/O."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from dataplane.namespaces import Namespaces
 from dataplane.preparing import PreparingHalf
 from dataplane.recovery import Recovery
 from ports.clock import Clock
+from ports.controls import Machine
 from ports.dataplane import Call, Sandbox
 from ports.devices import Identity, LinkFacts
 from ports.errors import Failure
 from ports.gate import Gate
-from ports.kernel import Kernel
 from ports.ledger import Ledger, Phase, PodRecord
 from ports.plan import Plan
 from ports.results import Attached, Detached, Held, Report
@@ -31,14 +31,14 @@ class Worker:
     ``namespaces`` are the pods' namespaces that it holds open.
     """
 
-    def __init__(self, kernel: Kernel, ledger: Ledger, gate: Gate, clock: Clock) -> None:
-        self.namespaces = Namespaces(kernel)
+    def __init__(self, machine: Machine, ledger: Ledger, gate: Gate, clock: Clock) -> None:
+        self.namespaces = Namespaces(machine.kernel)
         self._ledger = ledger
         self._gates = Gates(gate)
-        attachments = Attachments(kernel, ledger, self._gates, clock, self.namespaces)
-        self._recovery = Recovery(kernel, attachments, self.namespaces)
+        attachments = Attachments(machine, ledger, self._gates, clock, self.namespaces)
+        self._recovery = Recovery(machine, attachments, self.namespaces)
         desk = Desk(ledger, clock)
-        self._preparing = PreparingHalf(desk, kernel, attachments, self._recovery)
+        self._preparing = PreparingHalf(desk, machine, attachments, self._recovery)
         self._attaching = AttachingHalf(desk, attachments, self._recovery, self._gates)
 
     def recover(self) -> None:

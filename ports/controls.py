@@ -99,6 +99,14 @@ class RdmaControl(Protocol):
         ...
 
 
+class DeviceFiles(Protocol):
+    """The character devices of this host as they are now, for those who may look but not ask the kernel to change."""
+
+    def nodes(self, name: str) -> tuple[DeviceNode, ...]:
+        """Those of the RDMA device of that name, and the connection manager's; none when there is no such device."""
+        ...
+
+
 class NoOffloads:
     """For hosts and tests without ethtool."""
 

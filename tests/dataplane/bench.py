@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
+from dataplane.facts import host_facts
 from dataplane.worker import Worker
+from ports.controls import Machine
 from ports.dataplane import Call, Sandbox
 from ports.devices import Address, Link, LinkFacts, Route
 from ports.ledger import Ledger
@@ -38,9 +40,14 @@ class Host:
     veth: Link
     before: dict[str, LinkFacts]
 
+    @property
+    def machine(self) -> Machine:
+        """All that the worker works on."""
+        return Machine(kernel=self.kernel)
+
     def worker(self) -> Worker:
         """A worker that has recovered."""
-        worker = Worker(self.kernel, self.ledger, self.gate, self.clock)
+        worker = Worker(self.machine, self.ledger, self.gate, self.clock)
         worker.recover()
         return worker
 
@@ -50,7 +57,7 @@ class Host:
 
     def plan(self, *links: Link, pod: PodRef = POD, name: str = "nics", names: tuple[str, ...] = ()) -> Plan:
         """A plan of these devices as the host has them now."""
-        facts = tuple(self.kernel.host.facts(link.identity.ifindex) for link in links or (self.card, self.other))
+        facts = tuple(host_facts(self.machine, link.identity) for link in links or (self.card, self.other))
         return plan(*facts, claim=claim_ref(name), pod=pod, mtu=9000, names=names or ("net1", "net2"))
 
     def path(self, sandbox: str) -> str:

@@ -11,9 +11,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from adapters.bpf.control import BpfPrograms
 from adapters.bus.dataplane import AttachingClient, PreparingClient
+from adapters.ethtool.control import EthtoolOffloads
 from adapters.netlink.kernel import NetlinkKernel
 from adapters.netlink.namespace import NetlinkNamespace
+from dataplane.facts import host_facts
+from ports.controls import Machine
 from ports.dataplane import Call, Sandbox
 from ports.devices import Address, LinkFacts, Route
 from ports.errors import Code, Failure
@@ -47,6 +51,7 @@ class Node:
         self._host, pod, wire = self._fds
         self.kernel = NetlinkKernel(host=f"/proc/self/fd/{self._host}")
         stack.callback(self.kernel.close)
+        self.machine = Machine(kernel=self.kernel, offloads=EthtoolOffloads(), programs=BpfPrograms())
         self.pod_netns = f"/proc/self/fd/{pod}"
         other_ends = self.kernel.open(f"/proc/self/fd/{wire}")
         self.devices = tuple(self._device(other_ends, number) for number in (1, 2))
@@ -61,7 +66,7 @@ class Node:
         host.add_address(index, Address(prefix=f"192.0.2.{number}/24"))
         host.set_up(index, True)
         host.add_route(index, Route(destination=f"198.51.{number}.0/24", gateway="192.0.2.254", metric=7))
-        return host.facts(index)
+        return host_facts(self.machine, host.link(index).identity)
 
     def start(self, *flags: str, wait: bool = True) -> subprocess.Popen[str]:
         """A process; unless told otherwise, once it answers."""
@@ -94,7 +99,7 @@ class Node:
 
     def facts(self) -> tuple[LinkFacts, ...]:
         """The devices as the host has them now."""
-        return tuple(self.kernel.host.facts(device.link.identity.ifindex) for device in self.devices)
+        return tuple(host_facts(self.machine, device.link.identity) for device in self.devices)
 
     def in_pod(self) -> set[str]:
         """The names in the pod's namespace."""

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from adapters.bpf.control import BpfPrograms
 from adapters.clock.host import HostClock
+from adapters.ethtool.control import EthtoolOffloads
 from dataplane.worker import Worker
+from ports.controls import Machine
 from ports.devices import Address, Identity, Link, Route
 from tests.netns.world import RealWorld
 from tests.support.gate import MemoryGate
@@ -20,6 +23,7 @@ class RealBench:
     def __init__(self, directory: Path) -> None:
         self.world = RealWorld(directory)
         self.kernel = self.world.kernel
+        self.machine = Machine(kernel=self.kernel, offloads=EthtoolOffloads(), programs=BpfPrograms())
         self.clock = HostClock()
         self.ledger = MemoryLedger()
         self.gate = MemoryGate()
@@ -74,7 +78,7 @@ class RealBench:
         self.world.close()
 
     def _new(self) -> Worker:
-        worker = Worker(self.kernel, self.ledger, self.gate, self.clock)
+        worker = Worker(self.machine, self.ledger, self.gate, self.clock)
         worker.recover()
         return worker
 

@@ -172,7 +172,7 @@ def test_a_gate_that_does_not_open_fails_the_attach_and_undoes_it(monkeypatch: p
     worker = host.worker()
     worker.prepare(host.plan(), host.call())
 
-    def stuck(claim: object, interfaces: object) -> None:
+    def stuck(claim: object, interfaces: object, nodes: object = ()) -> None:
         raise Failure(Code.UNAVAILABLE, "/var/run/cdi", "Read-only file system")
 
     monkeypatch.setattr(host.gate, "open", stuck)

@@ -6,8 +6,10 @@ import threading
 
 import pytest
 
+from ports.devices import DeviceNode
 from ports.errors import Code, Failure
 from ports.ledger import Phase
+from ports.plan import ClaimRef
 from ports.results import Verdict
 from tests.contracts.kernel.fake import FakeNamespace
 from tests.dataplane.bench import CLAIM, POD, Host, make_host
@@ -235,11 +237,11 @@ def test_pods_are_attached_in_parallel() -> None:
     waited: set[int] = set()
     held = host.gate.open
 
-    def meet(claim: object, interfaces: object) -> None:
+    def meet(claim: ClaimRef, interfaces: tuple[str, ...], nodes: tuple[DeviceNode, ...] = ()) -> None:
         if threading.get_ident() not in waited:
             waited.add(threading.get_ident())
             both.wait()  # passes only when both pods are in the middle of their attach
-        held(claim, interfaces)  # type: ignore[arg-type]
+        held(claim, interfaces, nodes)
 
     host.gate.open = meet  # type: ignore[method-assign]
     threads = [threading.Thread(target=worker.attach, args=(box, host.call())) for box in boxes]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataplane.worker import Worker
+from ports.controls import Machine
 from ports.devices import Address, Identity, Link, Route
 from tests.contracts.kernel.fake import FakeKernel
 from tests.support.clock import FakeClock
@@ -59,7 +60,7 @@ class WorkerBench:
         self.dataplane = self._new()
 
     def _new(self) -> Worker:
-        worker = Worker(self.kernel, self.ledger, self.gate, self.clock)
+        worker = Worker(Machine(kernel=self.kernel), self.ledger, self.gate, self.clock)
         worker.recover()
         return worker
 

@@ -1,0 +1,85 @@
+"""Two looks at one interface compared, in the words that errors use.
+
+``changed`` is strict: a plan made from one look does not fit the other. ``lacking`` asks what the host has to get back;
+what was added in the host meanwhile is not ours to take away, what a pod can leave behind is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import fields, replace
+
+from ports.devices import Link, LinkFacts, Offloads, Program, Switch, Tuning
+
+LINK_KEYS = ("name", "mac", "mtu", "up")
+
+
+def changed(before: LinkFacts, now: LinkFacts) -> tuple[str, ...]:
+    """What is not as it was. The carrier, and with it the operational state, comes and goes by itself."""
+    one, other = _steady(before), _steady(now)
+    return tuple(_words(field.name) for field in fields(LinkFacts) if _differs(one, other, field.name))
+
+
+def lacking(before: LinkFacts, now: LinkFacts) -> tuple[str, ...]:
+    """What has to be put back, link first; empty when the host has all that it had."""
+    return tuple(_lacking(before, now))
+
+
+def link_differences(now: Link, before: Link) -> tuple[str, ...]:
+    """Which of name, MAC, MTU and administrative state are others."""
+    return tuple(key for key in LINK_KEYS if getattr(now, key) != getattr(before, key))
+
+
+def to_switch(before: Offloads, now: Offloads) -> Offloads:
+    """The features and flags that are to be switched back."""
+    return Offloads(features=_switched(before.features, now.features), flags=_switched(before.flags, now.flags))
+
+
+def to_tune(before: Tuning, now: Tuning) -> Tuning:
+    """The sizes that are to be set back; what was not known before is left alone."""
+    changes = {
+        key: None for key in (field.name for field in fields(Tuning)) if getattr(before, key) == getattr(now, key)
+    }
+    return replace(before, **changes)
+
+
+def foreign(programs: Iterable[Program], before: Iterable[Program]) -> tuple[Program, ...]:
+    """The programs that are not among those before."""
+    known = {(program.hook, program.id) for program in before}
+    return tuple(program for program in programs if (program.hook, program.id) not in known)
+
+
+def _lacking(before: LinkFacts, now: LinkFacts) -> Iterator[str]:
+    yield from link_differences(now.link, before.link)
+    if to_tune(before.tuning, now.tuning) != Tuning():
+        yield "queue or sizes"
+    if set(before.alternative_names) != set(now.alternative_names):
+        yield "alternative names"
+    if before.alias != now.alias:
+        yield "alias"
+    for key in ("addresses", "routes", "rules", "neighbours", "sysctls", "rdma"):
+        if not set(getattr(before, key)) <= set(getattr(now, key)):
+            yield _words(key)
+    if to_switch(before.offloads, now.offloads) != Offloads():
+        yield "offloads"
+    if foreign(now.programs, before.programs) or foreign(before.programs, now.programs):
+        yield "eBPF programs"
+
+
+def _steady(facts: LinkFacts) -> LinkFacts:
+    return replace(facts, link=replace(facts.link, operstate=""))
+
+
+def _differs(one: LinkFacts, other: LinkFacts, key: str) -> bool:
+    mine, theirs = getattr(one, key), getattr(other, key)
+    if isinstance(mine, tuple):
+        return set(mine) != set(theirs)
+    return bool(mine != theirs)
+
+
+def _switched(before: tuple[Switch, ...], now: tuple[Switch, ...]) -> tuple[Switch, ...]:
+    return tuple(switch for switch in before if switch not in now)
+
+
+def _words(key: str) -> str:
+    return {"rdma": "RDMA devices", "programs": "eBPF programs"}.get(key, key.replace("_", " "))

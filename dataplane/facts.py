@@ -1,0 +1,49 @@
+"""All that the host knows of a device, gathered from every control: what a plan is made from and returns to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ports.controls import Machine
+from ports.devices import Identity, LinkFacts, rdma_only
+from ports.errors import Code, Failure
+from ports.kernel import Namespace
+from ports.sysctls import KEPT
+
+HINT = "list the devices again"
+
+
+def facts_of(machine: Machine, namespace: Namespace, index: int) -> LinkFacts:
+    """Everything about one interface, as it is now."""
+    facts = namespace.facts(index)
+    return replace(
+        facts,
+        offloads=machine.offloads.read(namespace, index),
+        sysctls=namespace.sysctls(index, KEPT),
+        programs=machine.programs.attached(namespace, index),
+        rdma=machine.rdma.of(namespace, facts.link),
+        rdma_exclusive=machine.rdma.exclusive(),
+    )
+
+
+def host_facts(machine: Machine, device: Identity) -> LinkFacts:
+    """Everything about a device of the host. NOT_FOUND when it is not there, or another one is in its place."""
+    if device.rdma is not None:
+        return _rdma_facts(machine, device, device.rdma)
+    try:
+        facts = facts_of(machine, machine.kernel.host, device.ifindex)
+    except Failure as failure:
+        if failure.code is not Code.NOT_FOUND:
+            raise
+        raise Failure(Code.NOT_FOUND, f"device {device}", "is not in the host now", HINT) from failure
+    if facts.link.identity != device:
+        detail = f"its index belongs to {facts.link.identity} now"
+        raise Failure(Code.NOT_FOUND, f"device {device}", detail, HINT)
+    return facts
+
+
+def _rdma_facts(machine: Machine, device: Identity, name: str) -> LinkFacts:
+    found = machine.rdma.find(machine.kernel.host, name)
+    if found is None:
+        raise Failure(Code.NOT_FOUND, f"device {device}", "is not in the host now", HINT)
+    return LinkFacts(link=rdma_only(device), rdma=(found,), rdma_exclusive=machine.rdma.exclusive())
