@@ -60,14 +60,16 @@ def _write(ethtool: Ethtool, wish: Offloads, subject: str) -> None:
 
 
 def _write_features(ethtool: Ethtool, wish: tuple[Switch, ...], subject: str) -> None:
+    """All of the wish is sent when something differs: what is so already may go with what it depends on."""
     now = ethtool.features() or Features(state={}, wanted={}, changeable=frozenset())
     differing = _differing(wish, now.state, subject, "feature")
     fixed = [switch for switch in differing if switch.name not in now.changeable]
     if fixed:
         raise Failure(Code.INVALID, subject, f"{_said(fixed)} is not possible here: fixed by driver or hardware")
-    denied = ethtool.set_features(differing) if differing else {}
+    sent = tuple(switch for switch in wish if switch.name in now.changeable) if differing else ()
+    denied = ethtool.set_features(sent) if sent else {}
     if denied:  # what is wanted stays wanted, and would come true with the next change of another feature
-        ethtool.set_features(tuple(Switch(name=switch.name, on=now.wanted[switch.name]) for switch in differing))
+        ethtool.set_features(tuple(Switch(name=switch.name, on=now.wanted[switch.name]) for switch in sent))
         _refuse(_switches(denied), subject)
 
 

@@ -90,6 +90,15 @@ class OffloadContract:
         world.offloads.write(host, index, _wish(tx_checksum_ip_generic=True))
         assert not _states(world, host, index)[SEGMENTATION]
 
+    def test_a_wish_that_contradicts_itself_is_refused_though_a_part_of_it_was_so_already(
+        self, world: World, host: Namespace, index: int
+    ) -> None:
+        before = world.offloads.read(host, index)
+        wish = _wish(tx_checksum_ip_generic=False, tx_tcp_segmentation=True)
+        failure = _fails(Code.KERNEL, lambda: world.offloads.write(host, index, wish))
+        assert SEGMENTATION in failure.detail
+        assert world.offloads.read(host, index) == before
+
     def test_what_was_read_is_written_back(self, world: World, host: Namespace, index: int) -> None:
         before = world.offloads.read(host, index)
         world.offloads.write(host, index, _wish(tx_checksum_ip_generic=False, rx_gro=True))

@@ -52,7 +52,9 @@ class FakeOffloads:
             flags = _differing(wish.flags, state.flags, subject, "private flag")
             if features.keys() & FIXED.keys():
                 raise Failure(Code.INVALID, subject, f"{', '.join(features.keys() & FIXED.keys())} is fixed")
-            _refuse_unmet(features, {**state.wanted, **features}, subject)
+            if features:
+                wanted = {switch.name: switch.on for switch in wish.features}
+                _refuse_unmet(wanted, {**state.wanted, **features}, subject)
             self.writes += bool(features or flags)
             state.wanted.update(features)
             state.flags.update(flags)

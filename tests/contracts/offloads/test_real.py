@@ -53,7 +53,7 @@ def test_nothing_is_sent_when_all_is_so_already(world: RealOffloadWorld, monkeyp
     assert sent == []
     first = Switch(name=now.features[0].name, on=not now.features[0].on)
     world.offloads.write(world.host, index, Offloads(features=(first, *now.features[1:])))
-    assert sent == [(first,)]
+    assert sent == [(first, *now.features[1:])]
 
 
 def test_what_the_dependencies_hold_back_is_still_wanted_afterwards(world: RealOffloadWorld) -> None:
