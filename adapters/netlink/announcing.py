@@ -45,7 +45,7 @@ def announce(descriptor: int, link: Link, addresses: Iterable[Address]) -> None:
 
     def run() -> None:
         try:
-            with closing(inside(descriptor, _socket)) as made:
+            with closing(inside(descriptor, packet_socket)) as made:
                 made.bind((link.name, 0))
                 for frame in frames:
                     made.send(frame)
@@ -58,7 +58,8 @@ def announce(descriptor: int, link: Link, addresses: Iterable[Address]) -> None:
     sent.wait(PATIENCE)
 
 
-def _socket() -> socket.socket:
+def packet_socket() -> socket.socket:
+    """One that sends and receives nothing."""
     return socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK, 0)
 
 

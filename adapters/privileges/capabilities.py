@@ -12,6 +12,7 @@ import os
 from ports.errors import Code, Failure
 
 NET_ADMIN = 12  # linux/capability.h
+NET_RAW = 13
 SYS_ADMIN = 21
 _SETPCAP = 8
 _LAST = 63  # the kernel knows fewer; the answer for the others is EINVAL

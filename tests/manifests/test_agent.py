@@ -70,7 +70,7 @@ def test_the_ledger_is_written_by_the_dataplane_alone(containers: Containers) ->
 
 
 def test_only_the_dataplane_has_capabilities(containers: Containers) -> None:
-    assert containers["dataplane"]["securityContext"]["capabilities"]["add"] == ["NET_ADMIN", "SYS_ADMIN"]
+    assert containers["dataplane"]["securityContext"]["capabilities"]["add"] == ["NET_ADMIN", "NET_RAW", "SYS_ADMIN"]
     for name, container in containers.items():
         context = container["securityContext"]
         assert context["capabilities"]["drop"] == ["ALL"]
