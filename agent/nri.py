@@ -20,10 +20,12 @@ from adapters.clock.host import HostClock
 from adapters.ledger.reader import FileLedgerReader
 from adapters.logs import setup as logs
 from adapters.nri.plugin import Plugin
+from adapters.rdma.sysfs import RdmaTree
 from adapters.telemetry.factory import ClosingTracer, make_tracer
 from agent.services.attaching import Attacher
 from agent.services.live import Live
 from agent.services.outcomes import Sender
+from agent.services.rdma import RdmaFiles
 from agent.services.reconciling import Reconciler
 from agent.services.sandboxes import Sandboxes
 from ports import options
@@ -82,7 +84,8 @@ def build(chosen: argparse.Namespace) -> Frontend:
     sender = Sender(OutcomesClient(places.outcomes_socket), clock)
     attacher, live = Attacher(dataplane, sender.put, tracer, clock), Live()
     reconciler = Reconciler(dataplane, ledger, live, attacher, clock)
-    hooks = Sandboxes(ledger=ledger, attacher=attacher, live=live, reconciler=reconciler)
+    rdma = RdmaFiles(files=RdmaTree(chosen.sysfs_root), by_cdi=bool(chosen.cdi_root))
+    hooks = Sandboxes(ledger=ledger, attacher=attacher, live=live, reconciler=reconciler, rdma=rdma)
     plugin = Plugin(chosen.nri_socket, chosen.driver_name, hooks, INDEX)
     link = serve_runtime_link(places.state_socket, Link(plugin=plugin))
     return Frontend(plugin=plugin, link=link, sender=sender, reconciler=reconciler, tracer=tracer)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from agent.services import attaching, gate
 from agent.services.attaching import Attacher
 from agent.services.live import Live
+from agent.services.rdma import RdmaFiles
 from agent.services.reconciling import Reconciler
 from ports.errors import Failure
 from ports.inbound import Adjustment, Container, PodSandbox
@@ -29,6 +30,7 @@ class Sandboxes:
     attacher: Attacher
     live: Live
     reconciler: Reconciler
+    rdma: RdmaFiles
 
     def run_pod_sandbox(self, sandbox: PodSandbox, deadline: float) -> None:
         """Attach what is prepared for the pod. A failure is told and left to the gate."""
@@ -56,8 +58,10 @@ class Sandboxes:
             self.attacher.succeeded(record, _standing(record))  # an answer that was lost told nobody
         elif record is not None:
             self._attach_or_refuse(sandbox, record, deadline)
+            record = self._trusted(sandbox)
+        adjustment = Adjustment() if record is None else self.rdma.adjustment(record, container)
         self.live.started(sandbox)
-        return Adjustment()
+        return adjustment
 
     def stop_pod_sandbox(self, sandbox: PodSandbox, deadline: float) -> None:
         """Bring the sandbox's devices back. What fails is made up for by a reconcile."""

@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from agent.services.attaching import Attacher
 from agent.services.backoff import Backoff
 from agent.services.live import Live
+from agent.services.rdma import RdmaFiles
 from agent.services.reconciling import Reconciler
 from agent.services.sandboxes import Sandboxes
 from ports.dataplane import Call
+from ports.devices import DeviceNode
 from ports.frontends import Outcome
 from ports.inbound import Container, PodSandbox
 from ports.ledger import PodRecord
@@ -24,6 +26,16 @@ from tests.support.plans import claim_ref, plan, pod_ref
 from tests.support.tracer import KeepingTracer
 
 LIMIT = 1.7
+
+
+class FixedFiles:
+    """``DeviceFiles`` as a test arranges them, by RDMA device."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, tuple[DeviceNode, ...]] = {}
+
+    def nodes(self, name: str) -> tuple[DeviceNode, ...]:
+        return self.known.get(name, ())
 
 
 class Node:
@@ -39,11 +51,18 @@ class Node:
         self.tracer = KeepingTracer()
         self.outcomes: list[Outcome] = []
         self.live = Live()
+        self.files = FixedFiles()
         self.attacher = Attacher(self.dataplane, self.outcomes.append, self.tracer, self.clock)
         self.reconciler = Reconciler(
             self.dataplane, self.ledger, self.live, self.attacher, self.clock, Backoff(first=0.01, limit=0.02)
         )
-        self.hooks = Sandboxes(ledger=self.ledger, attacher=self.attacher, live=self.live, reconciler=self.reconciler)
+        self.hooks = Sandboxes(
+            ledger=self.ledger,
+            attacher=self.attacher,
+            live=self.live,
+            reconciler=self.reconciler,
+            rdma=RdmaFiles(files=self.files, by_cdi=True),
+        )
         self._ids = itertools.count(1)
 
     def prepare(

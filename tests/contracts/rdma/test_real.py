@@ -25,7 +25,7 @@ class RealWorld:
     """Arranges this machine, and puts everything back."""
 
     def __init__(self, mode: str) -> None:
-        run("rdma", "system", "set", "netns", mode)
+        set_mode(mode)
         self.kernel, self.rdma = NetlinkKernel(), NetlinkRdma()
         self._open: list[tuple[str, Namespace]] = []
         self._made: list[RdmaLink] = []
@@ -81,12 +81,17 @@ class RealWorld:
         for link in self._links:
             run("ip", "link", "delete", link.name)
         self.kernel.close()
-        run("rdma", "system", "set", "netns", "shared")
+        set_mode("shared")
 
 
 def run(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, f"{command}: {done.stderr}"
+
+
+def set_mode(mode: str) -> None:
+    """Refused while there is another namespace; one that was deleted takes a moment to be gone."""
+    eventually(lambda: not subprocess.run(("rdma", "system", "set", "netns", mode), capture_output=True).returncode)
 
 
 def worlds(mode: str) -> Iterator[RealWorld]:
