@@ -19,6 +19,7 @@ from adapters.bus.envelope import MAX_REQUEST
 from adapters.bus.server import Server
 from ports.errors import Code, Failure
 from tests.bus.asking import ECHO, Handler, Raw, Word, call, envelope, serving
+from tests.support.eventually import eventually
 
 HELLO = Word(text="hello")
 
@@ -170,14 +171,19 @@ def test_many_at_once_get_each_its_own_answer(place: str, handler: Handler) -> N
     assert answers == {number * 100 + turn: f"{number}/{turn}" for number in range(8) for turn in range(20)}
 
 
-def test_an_asker_that_does_not_wait_for_its_answer_harms_nobody(place: str, handler: Handler) -> None:
+def test_an_asker_that_does_not_wait_for_its_answer_harms_nobody_and_is_told_of(
+    place: str, handler: Handler, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "knd.bus")
     handler.gate.clear()
     with serving(place, handler):
         with Raw(place) as impatient:
             impatient.send(envelope())
             assert handler.entered.acquire(timeout=10)
+        time.sleep(0.3)  # until the server has seen it go
         handler.gate.set()
         assert Client(place, "peer").ask(ECHO, HELLO, call()) == HELLO
+        eventually(lambda: "nobody takes the answer" in caplog.text)
 
 
 @pytest.mark.parametrize("seed", range(4))
