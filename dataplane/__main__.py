@@ -21,6 +21,7 @@ from adapters.ethtool.control import EthtoolOffloads
 from adapters.logs import setup as logs
 from adapters.netlink.kernel import NetlinkKernel
 from adapters.privileges import capabilities
+from adapters.rdma.control import NetlinkRdma
 from dataplane.ledger import FileLedger
 from dataplane.lock import RuntimeLock
 from dataplane.worker import Worker
@@ -32,6 +33,7 @@ from ports.places import Places
 
 log = logging.getLogger("knd.dataplane")
 
+PINS = "/sys/fs/bpf/knd"  # ends with the boot, like the programs
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 ENDINGS = (signal.SIGTERM, signal.SIGINT)
 
@@ -53,9 +55,11 @@ def main(argv: list[str] | None = None) -> int:
 def _serve(args: argparse.Namespace) -> int:
     _private_directory(args.runtime_dir)
     lock = RuntimeLock(args.runtime_dir)
-    kept = capabilities.keep_only(capabilities.NET_ADMIN, capabilities.SYS_ADMIN)
-    if len(kept) < 2:
+    kept = capabilities.keep_only(capabilities.NET_ADMIN, capabilities.NET_RAW, capabilities.SYS_ADMIN)
+    if not kept >= {capabilities.NET_ADMIN, capabilities.SYS_ADMIN}:
         log.warning("CAP_NET_ADMIN or CAP_SYS_ADMIN is missing: devices cannot be moved")
+    if capabilities.NET_RAW not in kept:
+        log.warning("CAP_NET_RAW is missing: neighbours are not told of addresses that came to a pod")
     places = Places(args.runtime_dir)
     worker = build(args, places)
     worker.recover()
@@ -76,7 +80,12 @@ def _serve(args: argparse.Namespace) -> int:
 def build(args: argparse.Namespace, places: Places) -> Worker:
     """The worker over this host's kernel."""
     gate: Gate = CdiGate(args.cdi_root, args.driver_name) if args.cdi_root else NoGate()
-    machine = Machine(kernel=NetlinkKernel(args.sysfs_root), offloads=EthtoolOffloads(), programs=BpfPrograms())
+    machine = Machine(
+        kernel=NetlinkKernel(args.sysfs_root),
+        offloads=EthtoolOffloads(),
+        programs=BpfPrograms(PINS),
+        rdma=NetlinkRdma(args.sysfs_root),
+    )
     return Worker(machine, FileLedger(places.ledger, _boot_id()), gate, HostClock())
 
 

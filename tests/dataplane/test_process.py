@@ -37,7 +37,7 @@ NEVER_LOADED = {
     "subprocess",
     "urllib3",
 }
-CAPABILITIES = (1 << 12) | (1 << 21)  # CAP_NET_ADMIN, CAP_SYS_ADMIN
+CAPABILITIES = (1 << 12) | (1 << 13) | (1 << 21)  # CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_it_loads_no_library_that_talks_to_the_network(node: Node, process: subp
     assert loaded & NEVER_LOADED == set()
 
 
-def test_it_keeps_two_capabilities_and_can_gain_none(process: subprocess.Popen[str]) -> None:
+def test_it_keeps_three_capabilities_and_can_gain_none(process: subprocess.Popen[str]) -> None:
     status = Path(f"/proc/{process.pid}/status").read_text()
     fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
     for name in ("CapPrm", "CapEff", "CapBnd"):
