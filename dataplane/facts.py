@@ -27,7 +27,10 @@ def facts_of(machine: Machine, namespace: Namespace, index: int) -> LinkFacts:
 
 
 def host_facts(machine: Machine, device: Identity) -> LinkFacts:
-    """Everything about a device of the host. NOT_FOUND when it is not there, or another one is in its place."""
+    """Everything about a device of the host. NOT_FOUND when it is not there, or another one is in its place.
+
+    REFUSED for an RDMA device that is to be taken alone and has an interface here, which may be one the node depends on.
+    """
     if device.rdma is not None:
         return _rdma_facts(machine, device, device.rdma)
     try:
@@ -46,4 +49,7 @@ def _rdma_facts(machine: Machine, device: Identity, name: str) -> LinkFacts:
     found = machine.rdma.find(machine.kernel.host, name)
     if found is None:
         raise Failure(Code.NOT_FOUND, f"device {device}", "is not in the host now", HINT)
+    interface = machine.rdma.interface(machine.kernel.host, found)
+    if interface is not None:
+        raise Failure(Code.REFUSED, f"device {device}", f"belongs to interface #{interface}", HINT)
     return LinkFacts(link=rdma_only(device), rdma=(found,), rdma_exclusive=machine.rdma.exclusive())

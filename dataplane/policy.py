@@ -69,6 +69,9 @@ def _check_apart(plan: Plan, other: Plan) -> None:
         for theirs in other.devices:
             if _is_same(mine.before.link.identity, theirs.before.link.identity):
                 raise Failure(Code.CONFLICT, f"device {mine.device}", f"is held by {other.claim}")
+            for rdma in set(mine.before.rdma) & set(theirs.before.rdma):
+                detail = f"its RDMA device {rdma.name} is held by {other.claim}"
+                raise Failure(Code.CONFLICT, f"device {mine.device}", detail)
             if (temporary := temporary_name(mine)) and temporary == temporary_name(theirs):
                 raise Failure(Code.CONFLICT, f"device {mine.device}", f"its temporary name is used by {other.claim}")
             if plan.pod.uid == other.pod.uid and mine.pod_name and mine.pod_name == theirs.pod_name:

@@ -93,6 +93,7 @@ def _mistakes(plan: Plan) -> Iterator[str]:
     interfaces = [device for device in plan.devices if not device.rdma_only]
     yield from _twice("interface", (device.before.link.identity.ifindex for device in interfaces))
     yield from _twice("name in the pod", (device.pod_name for device in interfaces))
+    yield from _twice("RDMA device", (rdma.name for device in plan.devices for rdma in device.before.rdma))
     moves = (step for device in plan.devices for step in device.steps if isinstance(step, Move))
     yield from _twice("temporary name", (move.temporary_name for move in moves))
 

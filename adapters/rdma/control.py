@@ -48,7 +48,8 @@ class NetlinkRdma:
 
     def interface(self, namespace: Namespace, rdma: RdmaLink) -> int | None:
         """An interface of this namespace that belongs to it."""
-        return self._about(lambda talk: nldev.owner(talk, rdma), None, namespace)
+        found = self._about(lambda talk: nldev.owner(talk, rdma), None, namespace)
+        return self._tree.interface(rdma.name) if found is None and is_own(namespace.fileno()) else found
 
     def move(self, rdma: RdmaLink, source: Namespace, target: Namespace) -> None:
         """Move the device, and give it its name again where it has lost it."""

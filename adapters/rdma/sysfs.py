@@ -18,6 +18,7 @@ PCI = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f]")
 NUMBERS = re.compile(r"(\d+):(\d+)")
 VERBS, MANAGEMENT = "infiniband_verbs", "infiniband_mad"
 INFINIBAND = "infiniband"
+ARPHRD_INFINIBAND = "32"  # linux/if_arp.h
 
 
 class RdmaTree:
@@ -43,6 +44,13 @@ class RdmaTree:
         if link.encapsulation == INFINIBAND:
             return (self._class / "net" / link.name / "device" / INFINIBAND / name).exists()
         return link.name in self._interfaces(name)
+
+    def interface(self, name: str) -> int | None:
+        """The index of an interface that is the RDMA device's, where sysfs shows one."""
+        beside = (entry for entry in _entries(self._class / INFINIBAND / name / "device" / "net"))
+        ipoib = {entry.name for entry in beside if _read(entry / "type") == ARPHRD_INFINIBAND}
+        indexes = (_read(self._class / "net" / link / "ifindex") for link in ipoib | self._interfaces(name))
+        return min((int(index) for index in indexes if index.isdigit()), default=None)
 
     def nodes(self, name: str) -> tuple[DeviceNode, ...]:
         """The character devices of the RDMA device of that name, and the connection manager's; none without verbs."""

@@ -123,3 +123,16 @@ def test_a_device_without_verbs_has_no_nodes_at_all(files: Files, tree: RdmaTree
     files.node("infiniband_mad", "umad0", "mlx5_0", "231:0")
     files.write("class/misc/rdma_cm/dev", "10:122")
     assert tree.nodes("mlx5_0") == ()
+
+
+def test_the_interface_of_a_device_is_told_from_the_other_end(files: Files, tree: RdmaTree) -> None:
+    files.card("mlx5_0")
+    assert tree.interface("mlx5_0") is None
+    files.write("class/net/ib0/ifindex", "8")
+    files.write(f"devices/{FUNCTION}/net/ib0/type", "32")
+    files.write(f"devices/{FUNCTION}/net/ens1r0/type", "1")
+    files.write("class/net/ens1r0/ifindex", "5")
+    assert tree.interface("mlx5_0") == 8
+    files.write("class/infiniband/mlx5_0/ports/1/gid_attrs/ndevs/0", "ens1")
+    files.write("class/net/ens1/ifindex", "7")
+    assert tree.interface("mlx5_0") == 7

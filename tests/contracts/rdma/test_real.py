@@ -45,7 +45,7 @@ class RealWorld:
 
     def end_namespace(self, namespace: Namespace) -> None:
         ((name, _),) = (each for each in self._open if each[1] is namespace)
-        moved = [rdma for rdma in self._made if self.rdma.at(self.host, rdma.index) is None]
+        moved = [rdma for rdma in self._made if self.rdma.at(namespace, rdma.index) is not None]
         self._open.remove((name, namespace))
         namespace.close()
         run("ip", "netns", "delete", name)
