@@ -8,13 +8,14 @@ the look at the end.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 from dataplane.differences import foreign, lacking, link_differences, to_switch, to_tune
 from dataplane.facts import facts_of
 from dataplane.locate import temporary_name
 from ports.controls import Machine
-from ports.devices import Address, LinkFacts, Offloads, Route, Sysctl, Tuning
+from ports.devices import Address, LinkFacts, Offloads, Program, Route, Sysctl, Tuning
 from ports.errors import Code, Failure
 from ports.kernel import Namespace
 from ports.plan import DevicePlan
@@ -29,7 +30,8 @@ def restore(machine: Machine, index: int, plan: DevicePlan) -> None:
     now = facts_of(machine, host, index)
     if lacking(before, now):
         refusals = _carry_out(_acts(machine, index, before, now))
-        _verify(facts_of(machine, host, index), before, refusals)
+        ended = _attach_programs(machine, index, before, now)
+        _verify(facts_of(machine, host, index), replace(before, programs=foreign(before.programs, ended)), refusals)
     machine.programs.release(temporary_name(plan))
 
 
@@ -50,8 +52,13 @@ def _acts(machine: Machine, index: int, before: LinkFacts, now: LinkFacts) -> It
     yield from _link(machine, index, before, now)
     yield from _settings(machine, index, before, now)
     yield from _addressing(machine, index, before)
-    if foreign(before.programs, now.programs):
-        yield partial(machine.programs.attach, machine.kernel.host, index, before.programs)
+
+
+def _attach_programs(machine: Machine, index: int, before: LinkFacts, now: LinkFacts) -> tuple[Program, ...]:
+    """Those that exist no more: their owner ended them, or an earlier process of ours held them. No reason to fail."""
+    if not foreign(before.programs, now.programs):
+        return ()
+    return machine.programs.attach(machine.kernel.host, index, before.programs)
 
 
 def _scrub(machine: Machine, index: int, before: LinkFacts, now: LinkFacts) -> Iterator[Act]:

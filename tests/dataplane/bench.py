@@ -32,6 +32,7 @@ class Host:
     """The model host before anything is done to it."""
 
     kernel: FakeKernel
+    machine: Machine
     clock: FakeClock
     gate: MemoryGate
     ledger: Ledger
@@ -39,11 +40,6 @@ class Host:
     other: Link
     veth: Link
     before: dict[str, LinkFacts]
-
-    @property
-    def machine(self) -> Machine:
-        """All that the worker works on."""
-        return Machine(kernel=self.kernel)
 
     def worker(self) -> Worker:
         """A worker that has recovered."""
@@ -96,6 +92,7 @@ def make_host(ledger: Ledger | None = None) -> Host:
     veth = kernel.add_link("veth7", mac="02:00:00:00:07:07", addresses=(Address(prefix="198.18.0.7/24"),))
     return Host(
         kernel=kernel,
+        machine=Machine(kernel=kernel),
         clock=FakeClock(),
         gate=MemoryGate(),
         ledger=ledger or MemoryLedger(),
