@@ -1,24 +1,22 @@
 """What a ResourceClaim says to this driver: which devices, for which pod, configured how.
 
-The claim is outside data of the ``resource.k8s.io/v1`` shape; it is read once, here, into frozen values. Configuration
-comes in layers. The API does not say how to combine several entries for one request, so we define it: they are laid over
-one another in the order the API gives them, the class's before the claim's, field by field. A field that an entry does
-not mention keeps its value from the entries before; a list that is given replaces the earlier list as a whole.
+The claim is outside data of the ``resource.k8s.io/v1`` shape; it is read once, here, into frozen values. The API does not
+say how to combine several entries of configuration for one request: ``agent.domain.layers`` defines it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, fields, replace
-from functools import reduce
+from dataclasses import dataclass, field
 from typing import Any
 
+from agent.domain.layers import Layer, Layered, Provenance, Source, lay
 from ports.cluster import Json
 from ports.errors import Code, Failure
-from ports.netconfig import InterfaceConfig, InvalidConfig, NetworkConfig, decode
+from ports.netconfig import InvalidConfig, NetworkConfig, config_mistakes, decode
 from ports.plan import ClaimRef, PodRef
 
-SOURCES = ("FromClass", "FromClaim")  # in order of precedence, the later one wins
+SOURCES = {"FromClass": Source.CLASS, "FromClaim": Source.CLAIM}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,10 +41,11 @@ class Allocated:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Configured:
-    """An allocated device with the configuration that is in force for it."""
+    """An allocated device with the configuration that is in force for it, and where each value of that comes from."""
 
     allocated: Allocated
     config: NetworkConfig
+    provenance: Provenance = field(default_factory=Provenance)
 
 
 def require_same(body: Json, claim: ClaimRef) -> None:
@@ -98,34 +97,34 @@ def consumer_uids(body: Json) -> frozenset[str]:
 
 
 def configure(body: Json, claim: ClaimRef, driver: str) -> tuple[Configured, ...]:
-    """This driver's devices with their configuration. INVALID with all mistakes of all entries that apply."""
-    layers = tuple(_layers(_list(_allocation(body), "config"), driver))
+    """This driver's devices with their configuration. INVALID with all mistakes of all entries that apply.
+
+    What the entries give together is checked like each of them: rules of the claim do not go with a VRF of the class.
+    """
+    entries = tuple(_entries(_list(_allocation(body), "config"), driver))
     devices = allocated(body, driver)
-    used = [layer for layer in layers if any(layer.applies(device.request) for device in devices)]
-    mistakes = tuple(dict.fromkeys(mistake for layer in used for mistake in layer.mistakes))
-    if mistakes:
-        raise _invalid(claim, "; ".join(mistakes), "correct the parameters in the claim or its DeviceClass")
-    return tuple(Configured(allocated=device, config=_in_force(device.request, layers)) for device in devices)
-
-
-def merge(base: NetworkConfig, over: NetworkConfig) -> NetworkConfig:
-    """``over`` laid over ``base``: each field that it sets wins, each that it leaves unset stays. Changes neither."""
-    return NetworkConfig(
-        interface=_merge_interface(base.interface, over.interface),
-        routes=base.routes if over.routes is None else over.routes,
+    used = [entry for entry in entries if any(entry.applies(device.request) for device in devices)]
+    _refuse(claim, (mistake for entry in used for mistake in entry.mistakes))
+    layered = [_in_force(device.request, entries) for device in devices]
+    _refuse(claim, (each.provenance.explain(mistake) for each in layered for mistake in config_mistakes(each.config)))
+    return tuple(
+        Configured(allocated=device, config=each.config, provenance=each.provenance)
+        for device, each in zip(devices, layered, strict=True)
     )
 
 
-def _merge_interface(base: InterfaceConfig, over: InterfaceConfig) -> InterfaceConfig:
-    values = {item.name: getattr(over, item.name) for item in fields(over)}
-    return replace(base, **{name: value for name, value in values.items() if value is not None})
+def _refuse(claim: ClaimRef, mistakes: Iterable[str]) -> None:
+    text = "; ".join(dict.fromkeys(mistakes))
+    if text:
+        raise _invalid(claim, text, "correct the parameters in the claim or its DeviceClass")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Layer:
+class _Entry:
     """One opaque entry for this driver; no ``requests`` means all."""
 
     requests: tuple[str, ...]
+    source: Source
     config: NetworkConfig = field(default_factory=NetworkConfig)
     mistakes: tuple[str, ...] = ()
 
@@ -133,34 +132,24 @@ class _Layer:
         return not self.requests or request in self.requests or request.partition("/")[0] in self.requests
 
 
-def _in_force(request: str, layers: Iterable[_Layer]) -> NetworkConfig:
-    return reduce(merge, (layer.config for layer in layers if layer.applies(request)), NetworkConfig())
+def _in_force(request: str, entries: Iterable[_Entry]) -> Layered:
+    return lay(Layer(source=entry.source, config=entry.config) for entry in entries if entry.applies(request))
 
 
-def _layers(entries: list[Json], driver: str) -> Iterator[_Layer]:
-    ours = [entry for entry in entries if _object(entry, "opaque").get("driver") == driver]
-    for entry in sorted(ours, key=_precedence):  # stable: the API's order is kept within a source
-        yield _layer(entry)
+def _entries(entries: list[Json], driver: str) -> Iterator[_Entry]:
+    for entry in entries:
+        opaque = _object(entry, "opaque")
+        if opaque.get("driver") == driver:
+            yield _entry(entry, opaque.get("parameters"))
 
 
-def _precedence(entry: Json) -> int:
-    source = entry.get("source")
-    return SOURCES.index(source) if source in SOURCES else len(SOURCES)
-
-
-def _layer(entry: Json) -> _Layer:
+def _entry(entry: Json, parameters: Any) -> _Entry:
     requests = tuple(str(request) for request in entry.get("requests") or ())
-    parameters = _object(entry, "opaque").get("parameters")
-    if parameters is not None and not isinstance(parameters, dict):
-        return _Layer(requests=requests, mistakes=(f"{_origin(entry)}: parameters: expected a map",))
+    source = SOURCES.get(str(entry.get("source")), Source.CLAIM)
     try:
-        return _Layer(requests=requests, config=decode(parameters))
+        return _Entry(requests=requests, source=source, config=decode(parameters))
     except InvalidConfig as error:
-        return _Layer(requests=requests, mistakes=tuple(f"{_origin(entry)}: {text}" for text in error.mistakes))
-
-
-def _origin(entry: Json) -> str:
-    return "device class" if entry.get("source") == "FromClass" else "claim"
+        return _Entry(requests=requests, source=source, mistakes=tuple(f"{source}: {each}" for each in error.mistakes))
 
 
 def _result(result: Json) -> Allocated:

@@ -9,32 +9,43 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from agent.domain import rdma_only
 from agent.domain.claims import Configured
-from agent.domain.routing import addresses_for, route_mistakes, routes_for
-from ports.devices import LinkFacts
+from agent.domain.neighbourhood import collisions
+from agent.domain.obstacles import obstacles
+from agent.domain.routing import addresses_for, addressing, vrf_table
+from agent.domain.settings import before, offloads, opposite, sysctls, tuning
+from ports.devices import LinkFacts, Offloads, Tuning
 from ports.errors import Code, Failure
-from ports.netconfig import NetworkConfig, name_mistakes
+from ports.netconfig import NetworkConfig, texts
 from ports.plan import (
     AddAddress,
+    AddAlternativeName,
+    AddNeighbour,
     AddRoute,
+    AddRule,
+    Announce,
     ClaimRef,
     DevicePlan,
+    JoinVrf,
     Move,
     Plan,
     PodRef,
     Release,
+    RemovePrograms,
     Rename,
     SetMac,
     SetMtu,
+    SetOffloads,
+    SetSysctl,
     SetUp,
     Step,
+    Tune,
 )
 
-MAX_MTU = 65536  # of the loopback, the largest there is; for devices that tell no limit
-MIN_IPV6_MTU = 1280  # RFC 8200; below it the kernel takes IPv6 off the interface
+MAX_STEPS = 512  # of one device; the dataplane takes no more
 TEMPORARY_PREFIX = "knd"
 Facts = Mapping[str, LinkFacts]
 
@@ -44,24 +55,27 @@ def plan(
     pod: PodRef,
     devices: tuple[Configured, ...],
     facts: Facts,
-    taken: Mapping[str, str] | None = None,
+    others: tuple[Plan, ...] = (),
     traceparent: str = "",
 ) -> Plan:
     """The plan for one claim, or INVALID with every mistake.
 
-    ``facts`` holds the host's view of each device, by device name. ``taken`` holds interface names that other claims of
-    this pod use already, each with its owner.
+    ``facts`` holds the host's view of each device, by device name. ``others`` are the plans of the pod's other claims.
     """
-    mistakes = [
-        f"device {device.allocated.device}: {mistake}"
-        for device in devices
-        for mistake in _device_mistakes(device, devices, facts)
-    ]
-    mistakes += _name_collisions(devices, facts, taken or {})
+    plans = tuple(_device_plan(claim, each, facts[each.allocated.device]) for each in devices)
+    mistakes = (*_mistakes(devices, facts), *_too_long(plans), *collisions(plans, others))
     if mistakes:
         raise Failure(Code.INVALID, str(claim), "; ".join(dict.fromkeys(mistakes)))
-    plans = tuple(_device_plan(claim, device, facts[device.allocated.device]) for device in devices)
     return Plan(claim=claim, pod=pod, devices=plans, traceparent=traceparent)
+
+
+def left_behind(devices: tuple[Configured, ...], facts: Facts) -> tuple[str, ...]:
+    """What of the host's configuration does not go along although it was to, and why; for the log."""
+    return tuple(
+        f"device {device.allocated.device}: {note}"
+        for device in devices
+        for note in addressing(device.config, facts[device.allocated.device]).notes
+    )
 
 
 def temporary_name(claim_uid: str, device: str) -> str:
@@ -88,82 +102,67 @@ def _device_plan(claim: ClaimRef, device: Configured, facts: LinkFacts) -> Devic
 
 
 def _steps(claim: ClaimRef, device: Configured, facts: LinkFacts) -> Iterator[Step]:
-    config, link = device.config, facts.link
+    if rdma_only.is_rdma_only(facts):
+        yield from rdma_only.moves(facts)
+        return
+    config = device.config
+    made = addressing(config, facts)
     yield Release()
     yield Move(temporary_name=temporary_name(claim.uid, device.allocated.device))
-    if config.interface.mtu not in (None, link.mtu):
-        yield SetMtu(mtu=config.interface.mtu, before=link.mtu)
-    mac = _mac(config)
+    yield from _link_steps(config, facts)
+    yield Rename(name=pod_name(config, facts))
+    yield from (AddAlternativeName(name=name) for name in config.interface.alternativeNames or ())
+    yield from (SetSysctl(sysctl=sysctl) for sysctl in sysctls(config, facts))
+    yield from _vrf_steps(config)
+    yield from (AddAddress(address=address) for address in made.addresses)
+    yield from _offload_steps(config, facts)
+    if config.interface.disableEbpfPrograms:
+        yield RemovePrograms()
+    yield SetUp()
+    yield from (AddRoute(route=route) for route in made.routes)
+    yield from (AddRule(rule=rule) for rule in made.rules)
+    yield from (AddNeighbour(neighbour=neighbour) for neighbour in made.neighbours)
+    yield from rdma_only.moves(facts)
+    if made.addresses:
+        yield Announce()
+
+
+def _link_steps(config: NetworkConfig, facts: LinkFacts) -> Iterator[Step]:
+    interface, link = config.interface, facts.link
+    if interface.mtu not in (None, link.mtu):
+        yield SetMtu(mtu=interface.mtu, before=link.mtu)
+    mac = texts.mac(interface.hardwareAddr or "")
     if mac and mac != link.mac.lower():
         yield SetMac(mac=mac, before=link.mac)
-    yield Rename(name=pod_name(config, facts))
-    yield from (AddAddress(address=address) for address in addresses_for(config, facts))
-    yield SetUp()
-    yield from (AddRoute(route=route) for route in routes_for(config, facts))
+    wish = tuning(config, facts)
+    if wish != Tuning():
+        yield Tune(tuning=wish, before=before(wish, facts.tuning))
 
 
-def _device_mistakes(device: Configured, devices: tuple[Configured, ...], facts: Facts) -> Iterator[str]:
-    config, mine = device.config, facts[device.allocated.device]
-    yield from _link_mistakes(mine)
-    if config.interface.name is None:
-        yield from (f"{mistake}; set interface.name" for mistake in name_mistakes(mine.link.name))
-    yield from _mtu_mistakes(config, mine)
-    yield from _mac_mistakes(config)
-    yield from _address_mistakes(config)
-    everywhere = [
-        address for other in devices for address in addresses_for(other.config, facts[other.allocated.device])
-    ]
-    yield from route_mistakes(config, mine, frozenset(_host(address.prefix) for address in everywhere))
+def _vrf_steps(config: NetworkConfig) -> Iterator[Step]:
+    vrf, table = config.interface.vrf, vrf_table(config)
+    if vrf is not None and table is not None:
+        yield JoinVrf(name=vrf.name, table=table)
 
 
-def _link_mistakes(facts: LinkFacts) -> Iterator[str]:
-    if facts.link.loopback:
-        yield "is a loopback interface"
-    if facts.link.master is not None:
-        yield f"{facts.link.name} is a port of the host's interface #{facts.link.master}; take it out of there first"
+def _offload_steps(config: NetworkConfig, facts: LinkFacts) -> Iterator[Step]:
+    wish = offloads(config, facts)
+    if wish != Offloads():
+        yield SetOffloads(offloads=wish, before=opposite(wish))
 
 
-def _mtu_mistakes(config: NetworkConfig, facts: LinkFacts) -> Iterator[str]:
-    mtu, link = config.interface.mtu, facts.link
-    if mtu is None:
-        return
-    if link.min_mtu and mtu < link.min_mtu:
-        yield f"interface.mtu: {mtu} is below {link.min_mtu}, the least this device can do"
-    most = link.max_mtu or MAX_MTU
-    if mtu > most:
-        yield f"interface.mtu: {mtu} is above {most}, the most this device can do"
-    if mtu < MIN_IPV6_MTU and any(":" in address.prefix for address in addresses_for(config, facts)):
-        yield f"interface.mtu: {mtu} is below {MIN_IPV6_MTU}, the least for the IPv6 addresses of this interface"
+def _too_long(plans: tuple[DevicePlan, ...]) -> Iterator[str]:
+    for made in plans:
+        if len(made.steps) > MAX_STEPS:
+            yield f"device {made.device}: {len(made.steps)} steps, more than {MAX_STEPS}"
 
 
-def _mac_mistakes(config: NetworkConfig) -> Iterator[str]:
-    mac = _mac(config)
-    if mac and int(mac[:2], 16) & 1:
-        yield f"interface.hardwareAddr: {mac} is a multicast address"
-    if mac == "00:00:00:00:00:00":
-        yield f"interface.hardwareAddr: {mac} is no address"
-
-
-def _address_mistakes(config: NetworkConfig) -> Iterator[str]:
-    for index, prefix in enumerate(config.interface.addresses or ()):
-        address = ipaddress.ip_interface(prefix).ip
-        if address.is_multicast or address.is_unspecified or address.is_loopback:
-            yield f"interface.addresses[{index}]: {address} is no address that an interface can have"
-
-
-def _mac(config: NetworkConfig) -> str:
-    return (config.interface.hardwareAddr or "").lower().replace("-", ":")
-
-
-def _name_collisions(devices: tuple[Configured, ...], facts: Facts, taken: Mapping[str, str]) -> Iterator[str]:
-    names = [pod_name(device.config, facts[device.allocated.device]) for device in devices]
-    for name, count in Counter(names).items():
-        if count > 1:
-            owners = [device.allocated.device for device, own in zip(devices, names, strict=True) if own == name]
-            yield f"the devices {', '.join(owners)} would all be called {name} in the pod; set interface.name per request"
-        if name in taken:
-            yield f"another claim of this pod ({taken[name]}) has an interface {name} already; set interface.name"
-
-
-def _host(prefix: str) -> str:
-    return str(ipaddress.ip_interface(prefix).ip)
+def _mistakes(devices: tuple[Configured, ...], facts: Facts) -> Iterator[str]:
+    earlier: frozenset[str] = frozenset()
+    for device in devices:
+        mine = facts[device.allocated.device]
+        alone = rdma_only.is_rdma_only(mine)
+        for mistake in rdma_only.refusals(device.config) if alone else obstacles(device.config, mine, earlier):
+            yield f"device {device.allocated.device}: {device.provenance.explain(mistake)}"
+        addresses = addresses_for(device.config, mine)
+        earlier |= {str(ipaddress.ip_interface(address.prefix).ip) for address in addresses}

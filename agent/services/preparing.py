@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from agent.domain import claims
 from agent.domain.claims import Allocated, Configured
-from agent.domain.planning import plan
+from agent.domain.planning import left_behind, plan
 from agent.services.inventories import Inventories
 from agent.services.patience import AWAY, PASSING, Patience
 from agent.services.tracing import Steps
@@ -111,17 +111,16 @@ class Preparation:
         with steps.step("inspect"):
             facts = self._dataplane.inspect(tuple(device.identity for device in devices), self._short(end, traceparent))
         names = (device.name for device in devices)
-        made = plan(claim, pod, moved, dict(zip(names, facts, strict=True)), self._taken(claim, pod), traceparent)
+        known = dict(zip(names, facts, strict=True))
+        made = plan(claim, pod, moved, known, self._others(claim, pod), traceparent)
         with steps.step("prepare"):
             self._dataplane.prepare(made, _call(end, traceparent))
         self._plans[claim.uid] = made
         self._inventories.hold(claim.uid, devices)
-        log.info(
-            "prepared %d device(s) for %s",
-            len(devices),
-            pod,
-            extra={"claim": f"{claim.namespace}/{claim.name}", "pod": str(pod), "trace": trace_id(traceparent)},
-        )
+        about = {"claim": f"{claim.namespace}/{claim.name}", "pod": str(pod), "trace": trace_id(traceparent)}
+        for note in left_behind(moved, known):
+            log.warning("%s: %s", claim, note, extra=about)
+        log.info("prepared %d device(s) for %s", len(devices), pod, extra=about)
 
     def _configured(self, claim: ClaimRef, body: Json) -> tuple[Configured, ...]:
         configured = claims.configure(body, claim, self._driver)
@@ -149,10 +148,9 @@ class Preparation:
             )
         return device
 
-    def _taken(self, claim: ClaimRef, pod: PodRef) -> dict[str, str]:
-        """The interface names of the pod's other claims, as far as this process has seen them prepared."""
-        others = [made for uid, made in list(self._plans.items()) if uid != claim.uid and made.pod.uid == pod.uid]
-        return {device.pod_name: str(made.claim) for made in others for device in made.devices}
+    def _others(self, claim: ClaimRef, pod: PodRef) -> tuple[Plan, ...]:
+        """The plans of the pod's other claims, as far as this process has seen them prepared."""
+        return tuple(made for uid, made in list(self._plans.items()) if uid != claim.uid and made.pod.uid == pod.uid)
 
     def _claim(self, claim: ClaimRef, end: float, held: Plan | None) -> Json | None:
         """The claim, checked; None when the API server is away and what is held must do."""

@@ -28,7 +28,7 @@ def test_the_import_contracts_are_kept() -> None:
 
 
 MODULES = {
-    "agent": ("cli", "demo", "up", "dra", "nri", "watch", "domain", "services"),
+    "agent": ("cli", "demo", "up", "lint", "dra", "nri", "watch", "domain", "services"),
     "dataplane": ("__main__", "steps", "worker"),
     "ports": ("errors",),
     "adapters": ("bus", "clock"),

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.domain.claims import Allocated, allocated, configure, consumer, consumer_uids, merge, require_same
+from agent.domain.claims import Allocated, allocated, configure, consumer, consumer_uids, require_same
+from agent.domain.layers import Source
 from ports.errors import Code, Failure
-from ports.netconfig import InterfaceConfig, NetworkConfig, RouteConfig
+from ports.netconfig import InterfaceConfig
 from ports.plan import ClaimRef, PodRef
 
 RECORDED = Path(__file__).parent.parent / "recordings" / "claims"
@@ -189,33 +190,23 @@ def test_a_claim_without_allocation_has_no_devices(body: dict[str, Any]) -> None
     assert allocated(body, DRIVER) == ()
 
 
-@pytest.mark.parametrize("routes", [None, (), (RouteConfig(destination="10.0.0.0/8", scope=253),)])
-def test_unset_stays_and_empty_replaces(routes: tuple[RouteConfig, ...] | None) -> None:
-    base = NetworkConfig(
-        interface=InterfaceConfig(name="a", addresses=("10.0.0.1/24",)),
-        routes=(RouteConfig(destination="10.9.0.0/16", scope=253),),
+def test_what_a_value_comes_from_is_kept() -> None:
+    body = claim(entry(interface(mtu=9000)), entry(interface(name="admins"), source="FromClass"))
+    (device,) = configure(body, ref(body), DRIVER)
+    assert device.provenance.of("interface.mtu") is Source.CLAIM
+    assert device.provenance.of("interface.name") is Source.CLASS
+    assert device.provenance.of("interface.addresses") is None
+
+
+def test_what_does_not_go_together_is_told_with_the_layers_it_comes_from() -> None:
+    body = claim(
+        entry({"interface": {"vrf": {"name": "blue"}}}, source="FromClass"),
+        entry({"rules": [{"priority": 100, "table": 100}]}),
     )
-    merged = merge(base, NetworkConfig(interface=InterfaceConfig(addresses=()), routes=routes))
-    assert merged.interface == InterfaceConfig(name="a", addresses=())
-    assert merged.routes == (base.routes if routes is None else routes)
-
-
-CONFIGS = st.builds(
-    NetworkConfig,
-    interface=st.builds(
-        InterfaceConfig,
-        name=st.none() | st.sampled_from(["a", "b"]),
-        addresses=st.none() | st.sampled_from([(), ("10.0.0.1/24",)]),
-        mtu=st.none() | st.integers(68, 9000),
-    ),
-    routes=st.none() | st.sampled_from([(), (RouteConfig(destination="10.0.0.0/8", scope=253),)]),
-)
-
-
-@given(CONFIGS, CONFIGS, CONFIGS)
-def test_layers_can_be_merged_in_any_grouping(a: NetworkConfig, b: NetworkConfig, c: NetworkConfig) -> None:
-    assert merge(merge(a, b), c) == merge(a, merge(b, c))
-    assert merge(a, NetworkConfig()) == a == merge(NetworkConfig(), a)
+    with pytest.raises(Failure) as caught:
+        configure(body, ref(body), DRIVER)
+    assert "rules: cannot be given together with interface.vrf" in caught.value.detail
+    assert "(rules is from the claim, interface.vrf.name is from the device class)" in caught.value.detail
 
 
 @given(

@@ -246,7 +246,7 @@ def test_two_claims_of_a_pod_cannot_use_one_interface_name(bench: Bench) -> None
     bench.claim("ens1", config=[opaque(interface={"name": "net1"})])
     bench.claim("ens2", ref=OTHER, config=[opaque(interface={"name": "net1"})])
     assert bench.prepare() == ""
-    assert "claim team/net) has an interface net1" in bench.prepare(OTHER)
+    assert "net1 would be used by device ens2 and claim team/net of this pod" in bench.prepare(OTHER)
     assert bench.unprepare() == ""
     assert bench.prepare(OTHER) == ""
 

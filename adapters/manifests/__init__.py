@@ -1,0 +1,1 @@
+"""Kubernetes manifests from files, read as the API server's tools read them."""
