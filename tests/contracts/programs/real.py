@@ -32,11 +32,7 @@ class RealProgramWorld(RealWorld):
         self._stack.callback(self.programs.close)
 
     def plant(self, namespace: Namespace, ifindex: int, hook: str, name: str, qdisc: bytes = b"") -> int:
-        if qdisc:
-            inside(namespace.fileno(), 10, name, lambda: _add_qdisc(ifindex, qdisc))
-        with opened(bpf.load(_kind(hook), name)) as descriptor:
-            inside(namespace.fileno(), 10, name, lambda: _attach(ifindex, hook, name, descriptor))
-            return bpf.identity(descriptor)
+        return plant(namespace, ifindex, hook, name, qdisc)
 
     def plant_by_link(self, namespace: Namespace, ifindex: int, hook: str, name: str) -> int:
         attach_type = HOOKS.get(hook, bpf.ATTACH_XDP)
@@ -58,6 +54,15 @@ class RealProgramWorld(RealWorld):
 
     def alive(self, program: int) -> bool:
         return bpf.alive(program)
+
+
+def plant(namespace: Namespace, ifindex: int, hook: str, name: str, qdisc: bytes = b"") -> int:
+    """Attach a new program that nothing else refers to, below a queueing discipline of that kind if given; its id."""
+    if qdisc:
+        inside(namespace.fileno(), 10, name, lambda: _add_qdisc(ifindex, qdisc))
+    with opened(bpf.load(_kind(hook), name)) as descriptor:
+        inside(namespace.fileno(), 10, name, lambda: _attach(ifindex, hook, name, descriptor))
+        return bpf.identity(descriptor)
 
 
 def _add_qdisc(ifindex: int, kind: bytes) -> None:

@@ -1,0 +1,144 @@
+"""Offloads and eBPF programs of the host over a pod's life, on a real kernel: what the pod gets, what the host gets back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from adapters.bpf.control import BpfPrograms
+from ports.devices import LinkFacts, Offloads, Switch
+from ports.errors import Failure
+from ports.kernel import Namespace
+from ports.plan import DevicePlan, RemovePrograms, SetOffloads, SetUp, Step
+from tests.contracts.dataplane.contract import call, facts, sandbox
+from tests.contracts.programs.contract import HOOKS
+from tests.contracts.programs.real import plant
+from tests.dataplane.real_bench import RealBench
+from tests.support import bpf
+from tests.support.eventually import eventually
+from tests.support.plans import device_plan, plan
+
+pytestmark = pytest.mark.netns
+OFF = Offloads(features=(Switch(name="tx-checksum-ip-generic", on=False), Switch(name="tx-nocache-copy", on=True)))
+BEFORE = Offloads(features=tuple(replace(switch, on=not switch.on) for switch in OFF.features))
+SWITCHING = SetOffloads(offloads=OFF, before=BEFORE)
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> Iterator[RealBench]:
+    """A worker over the real kernel."""
+    bench = RealBench(tmp_path)
+    yield bench
+    bench.close()
+
+
+def _attach(real: RealBench, *steps: Step) -> tuple[Namespace, int]:
+    """The first device in a pod, with these steps before it goes up; the pod's namespace and the index in it."""
+    (found,) = real.dataplane.inspect(real.devices[:1], call(real))
+    wanted = _with_steps(device_plan(found), steps)
+    real.dataplane.prepare(replace(plan(found), devices=(wanted,)), call(real))
+    real.dataplane.attach(sandbox(real), call(real))
+    pod = real.kernel.open(real.netns("sandbox-1"))
+    link = pod.find("net1")
+    assert link is not None
+    return pod, link.identity.ifindex
+
+
+def _with_steps(device: DevicePlan, steps: tuple[Step, ...]) -> DevicePlan:
+    at = device.steps.index(SetUp())
+    return replace(device, steps=(*device.steps[:at], *steps, *device.steps[at:]))
+
+
+def _detach(real: RealBench) -> None:
+    assert real.dataplane.detach(sandbox(real), call(real)).lost == ()
+
+
+def test_offloads_are_switched_in_the_pod_and_come_back(real: RealBench) -> None:
+    before = facts(real)
+    pod, index = _attach(real, SWITCHING)
+    states = {switch.name: switch.on for switch in real.machine.offloads.read(pod, index).features}
+    assert {name: states[name] for name in ("tx-checksum-ip-generic", "tx-nocache-copy")} == {
+        "tx-checksum-ip-generic": False,
+        "tx-nocache-copy": True,
+    }
+    assert not states["tx-tcp-segmentation"]
+    pod.close()
+    _detach(real)
+    assert facts(real) == before
+
+
+def test_offloads_that_the_pod_switches_come_back(real: RealBench) -> None:
+    before = facts(real)
+    pod, index = _attach(real)
+    wish = tuple(replace(switch, on=False) for switch in before[0].offloads.features)
+    real.machine.offloads.write(pod, index, Offloads(features=wish))
+    pod.close()
+    _detach(real)
+    assert facts(real) == before
+
+
+def test_a_feature_that_cannot_be_leaves_the_host_as_it_was(real: RealBench) -> None:
+    before = facts(real)
+    contradiction = Offloads(features=(OFF.features[0], Switch(name="tx-tcp-segmentation", on=True)))
+    with pytest.raises(Failure, match="tx-tcp-segmentation on"):
+        _attach(real, SetOffloads(offloads=contradiction, before=BEFORE))
+    assert facts(real) == before
+
+
+if bpf.allowed():
+
+    @pytest.fixture
+    def before(real: RealBench) -> tuple[LinkFacts, ...]:
+        """What the host has, with a program in each hook of the first device."""
+        for hook in HOOKS:
+            plant(real.kernel.host, real.devices[0].ifindex, hook, "of_the_host")
+        found = facts(real)
+        assert len(found[0].programs) == len(HOOKS)
+        return found
+
+    @pytest.mark.parametrize("steps", [(), (RemovePrograms(),)], ids=["kept", "removed"])
+    def test_the_host_gets_its_programs_back_and_none_of_the_pods(
+        real: RealBench, before: tuple[LinkFacts, ...], steps: tuple[Step, ...]
+    ) -> None:
+        pod, index = _attach(real, *steps)
+        lasting = tuple(one for one in before[0].programs if not one.hook.startswith("tc-"))
+        assert real.machine.programs.attached(pod, index) == (() if steps else lasting)
+        real.machine.programs.detach(pod, index)
+        for hook in HOOKS:
+            plant(pod, index, hook, "of_the_pod")
+        pod.close()
+        _detach(real)
+        assert facts(real) == before
+        assert real.machine.programs.held() == frozenset()
+
+    def test_attach_and_detach_leave_no_descriptor_of_a_program(real: RealBench, before: tuple[LinkFacts, ...]) -> None:
+        pod, _index = _attach(real, RemovePrograms())
+        pod.close()
+        _detach(real)
+        descriptors = len(os.listdir("/proc/self/fd"))
+        for _ in range(3):
+            real.dataplane.attach(sandbox(real), call(real))
+            _detach(real)
+        assert len(os.listdir("/proc/self/fd")) == descriptors
+        assert facts(real) == before
+
+    def test_programs_that_ended_meanwhile_are_told_of_and_keep_nothing_else_from_coming_back(
+        real: RealBench, before: tuple[LinkFacts, ...], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        pod, _index = _attach(real, SWITCHING, RemovePrograms())
+        pod.close()
+        _forget_held(real)
+        eventually(lambda: not any(bpf.alive(program.id) for program in before[0].programs))
+        _detach(real)
+        assert facts(real)[0] == replace(before[0], programs=())
+        assert caplog.text.count("cannot be put back") == len(HOOKS)
+
+    def _forget_held(real: RealBench) -> None:
+        """As a process does that ends, without a bpf file system."""
+        programs = real.machine.programs
+        assert isinstance(programs, BpfPrograms)
+        programs.close()
