@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from adapters.netlink import addresses, announcing, neighbours, properties, routes, routing, rules, sysctls, vrf
+from adapters.netlink import (
+    addresses,
+    announcing,
+    devconf,
+    neighbours,
+    properties,
+    routes,
+    routing,
+    rules,
+    sysctls,
+    vrf,
+)
 from adapters.netlink.handle import named
 from adapters.netlink.interfaces import LinkHandle
 from adapters.netlink.links import link as link_of
@@ -103,9 +114,15 @@ class NetlinkNamespace(LinkHandle):
         inside(self.descriptor, lambda: sysctls.switch_on(vrf.ACCEPTING))
 
     def sysctls(self, ifindex: int, names: tuple[str, ...]) -> tuple[Sysctl, ...]:
-        """The link's sysctls of those names."""
-        interface = self.link(ifindex).name
-        return inside(self.descriptor, lambda: sysctls.of_link(interface, names))
+        """The link's sysctls of those names, from its message as far as it tells them, else from their files."""
+        sysctls.check(names)
+        message = self._message(ifindex)
+        found = devconf.values(message)
+        rest = tuple(name for name in names if name not in found and devconf.exists(name))
+        if rest:
+            interface = link_of(message, self._pci).name
+            found |= inside(self.descriptor, lambda: sysctls.of_link(interface, rest))
+        return tuple(Sysctl(name=name, value=found[name]) for name in names if name in found)
 
     def set_sysctl(self, ifindex: int, sysctl: Sysctl) -> None:
         """Set one sysctl of the link."""

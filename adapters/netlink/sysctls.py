@@ -17,10 +17,16 @@ ABSENT = (errno.ENOENT, errno.ENOTDIR)
 REFUSED = (errno.EINVAL, errno.ERANGE)
 
 
-def of_link(interface: str, names: tuple[str, ...]) -> tuple[Sysctl, ...]:
-    """Those of the names that this kernel has, of that interface in the calling thread's namespace."""
+def check(names: tuple[str, ...]) -> None:
+    """INVALID for a name that could lead elsewhere."""
+    for name in names:
+        _parts(name)
+
+
+def of_link(interface: str, names: tuple[str, ...]) -> dict[str, str]:
+    """The values of those that this kernel has, of that interface in the calling thread's namespace."""
     read = ((name, _read(_path(interface, name), name)) for name in names)
-    return tuple(Sysctl(name=name, value=value) for name, value in read if value is not None)
+    return {name: value for name, value in read if value is not None}
 
 
 def set_of_link(interface: str, sysctl: Sysctl) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
+from adapters.netlink import sysctls
 from adapters.netlink.codec import NLM_F_CREATE, Request, attribute
 from adapters.netlink.nsfs import inside
 from adapters.netlink.routes import BODY, HOP, RTA_GATEWAY, RTA_MULTIPATH, RTM_NEWROUTE
-from ports.devices import SCOPE_LINK, Address, Route
+from ports.devices import SCOPE_LINK, Address, Route, Sysctl
 from ports.errors import Code, Failure
+from ports.sysctls import KEPT
 from tests.netns.world import RealWorld
 from tests.support.private_net import add_link, set_master
 
@@ -146,3 +149,22 @@ def test_an_uplink_on_a_lower_link_excludes_the_lower_link_and_not_its_other_chi
     real.host.add_route(child, Route(destination="0.0.0.0/0", gateway="198.51.100.1", table=500))
     assert real.kernel.uplinks() == {index, child}
     assert sibling not in real.kernel.uplinks()
+
+
+def test_sysctls_in_the_links_message_are_those_in_the_files(real: RealWorld, index: int) -> None:
+    for value, name in enumerate(KEPT, start=7):
+        try:
+            real.host.set_sysctl(index, Sysctl(name=name, value=str(value)))
+        except Failure:  # one that knows only yes and no, or that this kernel does not have
+            with suppress(Failure):
+                real.host.set_sysctl(index, Sysctl(name=name, value="1"))
+    files = inside(real.host.descriptor, lambda: sysctls.of_link("net7", KEPT))
+    assert {each.name: each.value for each in real.host.sysctls(index, KEPT)} == files
+    assert len(files) > 60
+    assert len(set(files.values())) > 40
+
+
+def test_the_sysctls_of_a_fresh_link_are_those_in_the_files(real: RealWorld) -> None:
+    made = real.add_link("net8").identity.ifindex
+    files = inside(real.host.descriptor, lambda: sysctls.of_link("net8", KEPT))
+    assert {each.name: each.value for each in real.host.sysctls(made, KEPT)} == files
