@@ -11,7 +11,7 @@ MADE_FROM := setup.cfg pyproject.toml
 help:
 	@echo 'make run     install into $(VENV) and show it at work: a claim, a pod, a real interface (knd demo)'
 	@echo 'make test    run all tests that this machine can run (TIERS="unit netns": only these;'
-	@echo '             KND_REQUIRE=unit,contract,netns,runtime: one of these that cannot run is a failure)'
+	@echo '             KND_REQUIRE=unit,contract,netns,runtime,vm: one of these that cannot run is a failure)'
 	@echo 'make lint    ruff, mypy and the import rules'
 	@echo 'make protos  generate the protobuf modules anew from their .proto files'
 	@echo 'make clean   remove what the above made here'

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support import debian
+from tests.vm import session
+from tests.vm.guest import Broken
 
 BIN = Path(sys.executable).parent
 PYTEST = (sys.executable, "-m", "pytest", "-q")
@@ -44,6 +46,15 @@ class Outcome:
             return f"not run: {self.absent}"
         skipped = f", skipped {self.skipped}" if self.skipped else ""
         return f"ran {self.ran}, failed {self.failed}{skipped}" + (f" ({self.trouble})" if self.trouble else "")
+
+    def __add__(self, other: Outcome) -> Outcome:
+        """Both parts of one tier."""
+        return Outcome(
+            ran=self.ran + other.ran,
+            failed=self.failed + other.failed,
+            skipped=self.skipped + other.skipped,
+            trouble="; ".join(filter(None, (self.trouble, other.trouble))),
+        )
 
     def good(self, required: bool) -> bool:
         """Whether this lets the whole run succeed."""
@@ -78,6 +89,24 @@ def runtime() -> Outcome:
     return Outcome(absent=absent) if absent else _pytest((), "tests", "-m", "runtime")
 
 
+def vm() -> Outcome:
+    """A stock kernel with cards in an emulated machine; what needs patched drivers, with them, in a second one."""
+    absent = session.absent()
+    try:
+        return Outcome(absent=absent) if absent else sum(map(_booted, session.RUNS), Outcome())
+    except debian.Unavailable as unavailable:
+        return Outcome(absent=str(unavailable))
+
+
+def _booted(part: session.Run) -> Outcome:
+    with tempfile.TemporaryDirectory(prefix="knd-tier-") as scratch:
+        report = Path(scratch) / "report.xml"
+        try:
+            return counted(report, session.run(part, report))
+        except Broken as broken:
+            return Outcome(trouble=str(broken))
+
+
 def lint() -> Outcome:
     """Style, types and import rules; each tool counts as one test."""
     failed = 0
@@ -93,6 +122,7 @@ TIERS: dict[str, Callable[[], Outcome]] = {
     "contract": contract,
     "netns": netns,
     "runtime": runtime,
+    "vm": vm,
 }
 
 

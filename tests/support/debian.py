@@ -38,13 +38,13 @@ def cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or home) / "knd-runtime"
 
 
-def unpacked(*packages: str) -> Path:
-    """A directory tree with these packages and what they depend on; made at the first call."""
+def unpacked(*packages: str, suite: str = SUITE) -> Path:
+    """A directory tree with these packages of the suite and what they depend on; made at the first call."""
     name = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:12]
-    tree = cache_dir() / f"{SUITE}-{name}"
-    with _locked(cache_dir()):
+    tree = cache_dir() / f"{suite}-{name}"
+    with locked(cache_dir()):
         if not tree.exists():
-            _build(tree, packages)
+            _build(tree, packages, suite)
     return tree
 
 
@@ -64,14 +64,15 @@ def missing_tools() -> str:
 
 
 @contextmanager
-def _locked(directory: Path) -> Iterator[None]:
+def locked(directory: Path) -> Iterator[None]:
+    """The directory, made if need be, for this process alone: what is kept there is made once."""
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def _build(tree: Path, packages: tuple[str, ...]) -> None:
+def _build(tree: Path, packages: tuple[str, ...], suite: str) -> None:
     remedy = missing_tools()
     if remedy:
         raise Unavailable(remedy)
@@ -79,18 +80,18 @@ def _build(tree: Path, packages: tuple[str, ...]) -> None:
         shutil.rmtree(left)
     work = Path(tempfile.mkdtemp(prefix=".new-", dir=tree.parent))
     try:
-        for package in _download(work / "apt", packages):
+        for package in _download(work / "apt", packages, suite):
             _unpack(package, work / "root")
         (work / "root").rename(tree)
     finally:
         shutil.rmtree(work)
 
 
-def _download(state: Path, packages: tuple[str, ...]) -> list[Path]:
+def _download(state: Path, packages: tuple[str, ...], suite: str) -> list[Path]:
     for sub in ("lists/partial", "archives/partial"):
         (state / sub).mkdir(parents=True)
     (state / "status").touch()
-    (state / "sources.list").write_text(f"deb [signed-by={KEYRING}] {_mirror()} {SUITE} main\n")
+    (state / "sources.list").write_text(f"deb [signed-by={KEYRING}] {_mirror()} {suite} main\n")
     _apt(state, "update")
     _apt(state, "--no-install-recommends", "--download-only", "install", *packages)
     return sorted((state / "archives").glob("*.deb"))
@@ -119,9 +120,7 @@ def _apt(state: Path, *arguments: str) -> None:
         check=False,
     )
     if done.returncode:
-        raise Unavailable(
-            f"apt-get {arguments[0]} for suite {SUITE} failed (KND_DEBIAN_MIRROR sets another mirror):\n{done.stdout}"
-        )
+        raise Unavailable(f"apt-get {arguments[0]} failed (KND_DEBIAN_MIRROR sets another mirror):\n{done.stdout}")
 
 
 def _mirror() -> str:
