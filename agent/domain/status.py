@@ -15,13 +15,17 @@ from ports.cluster import Json
 from ports.frontends import Outcome
 from ports.results import AttachedDevice
 
-READY, NETWORK_READY = "Ready", "NetworkReady"
-REASONS = {READY: "NetworkDeviceReady", NETWORK_READY: "NetworkReady"}
+READY, NETWORK_READY, RDMA_READY = "Ready", "NetworkReady", "RDMALinkReady"
+KINDS = (READY, NETWORK_READY, RDMA_READY)
+REASONS = {READY: "NetworkDeviceReady", NETWORK_READY: "NetworkReady", RDMA_READY: "RDMALinkReady"}
+RDMA_ONLY, NO_FILES = "RDMAOnlyDeviceReady", "NoDeviceFiles"
+NO_VERBS = "there is no uverbs device file for {}: the kernel module ib_uverbs is missing"
 FAILED, DETACHED = "AttachFailed", "Detached"
 ENDED = "the pod's sandbox has ended"
 MAX_IPS = 16
 MAX_MESSAGE = 32768
 NANOSECONDS = 1_000_000_000
+State = tuple[str, str, str]  # kind, reason, message
 
 
 def entries(outcome: Outcome, body: Json, driver: str) -> tuple[Json, ...]:
@@ -64,26 +68,41 @@ def _entry(
     entry: dict[str, object] = {"driver": driver, "pool": device.pool, "device": device.device}
     if device.share_id is not None:
         entry["shareID"] = device.share_id
-    entry["conditions"] = list(_conditions(outcome, before, now))
-    if attached is not None and not outcome.error:
+    earlier = {condition.get("type"): condition for condition in before.get("conditions") or ()}
+    states = _states(outcome, attached, tuple(earlier))
+    entry["conditions"] = [_condition(*state, earlier.get(state[0], {}), now) for state in states]
+    if attached is not None and attached.interface and not outcome.error:
         entry["networkData"] = _network_data(attached)
     return entry
 
 
-def _conditions(outcome: Outcome, before: Json, now: str) -> Iterator[Json]:
-    earlier = {condition.get("type"): condition for condition in before.get("conditions") or ()}
-    reason = DETACHED if outcome.ended else FAILED if outcome.error else ""
-    message = outcome.error or (ENDED if outcome.ended else "")
-    for kind in (READY, NETWORK_READY):
-        status = "False" if reason else "True"
-        same = earlier.get(kind, {}).get("status") == status
-        yield {
-            "type": kind,
-            "status": status,
-            "reason": reason or REASONS[kind],
-            "message": message.encode("utf-8", "replace")[:MAX_MESSAGE].decode("utf-8", "ignore"),
-            "lastTransitionTime": earlier[kind].get("lastTransitionTime", now) if same else now,
-        }
+def _states(outcome: Outcome, attached: AttachedDevice | None, told: tuple[str, ...]) -> Iterator[State]:
+    """What is to be said of each kind: for a device that is not there any more, of those that were told before."""
+    if outcome.error or outcome.ended or attached is None:
+        reason, message = (DETACHED, outcome.error or ENDED) if outcome.ended else (FAILED, outcome.error)
+        yield from ((kind, reason, message) for kind in KINDS if kind in (told or (READY, NETWORK_READY)))
+        return
+    if attached.interface:
+        yield READY, REASONS[READY], ""
+        yield NETWORK_READY, REASONS[NETWORK_READY], ""
+    else:
+        yield READY, RDMA_ONLY, ""
+    if attached.rdma and not attached.nodes:
+        yield RDMA_READY, NO_FILES, NO_VERBS.format(", ".join(attached.rdma))
+    elif attached.rdma_moved:
+        yield RDMA_READY, REASONS[RDMA_READY], ""
+
+
+def _condition(kind: str, reason: str, message: str, earlier: Json, now: str) -> Json:
+    """A condition with a message is not true; its time is that of the last change of its status."""
+    status = "False" if message or reason in (FAILED, DETACHED) else "True"
+    return {
+        "type": kind,
+        "status": status,
+        "reason": reason,
+        "message": message.encode("utf-8", "replace")[:MAX_MESSAGE].decode("utf-8", "ignore"),
+        "lastTransitionTime": earlier.get("lastTransitionTime", now) if earlier.get("status") == status else now,
+    }
 
 
 def _network_data(device: AttachedDevice) -> Json:

@@ -67,7 +67,7 @@ class Attacher:
             raise
         if not attached.already:
             self._trace(record, "attach", sandbox.id, start, attached.timings)
-            interfaces = ", ".join(device.interface for device in attached.devices)
+            interfaces = ", ".join(device.interface or device.device for device in attached.devices)
             log.info("attached %s in %.1f ms", interfaces, (self.clock.wall_ns() - start) / 1e6, extra=about(record))
         self.succeeded(record, attached)
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from agent.domain.status import canonical_ips, entries
+from ports.devices import DeviceNode
 from ports.frontends import Outcome
 from ports.results import AttachedDevice
 from tests.domain.values import CLAIM, POD
@@ -161,3 +162,50 @@ def test_a_device_lost_at_the_end_is_told_with_the_reason() -> None:
     (entry,) = entries(later, body({"device": "ens1"}, devices=first), "dra.net")
     assert entry["conditions"][0]["reason"] == "Detached"
     assert entry["conditions"][0]["message"] == "ens1: gone with its namespace"
+
+
+VERBS = DeviceNode(path="/dev/infiniband/uverbs0", type="c", major=231, minor=192)
+
+
+def conditions(device: AttachedDevice) -> dict[str, tuple[str, str]]:
+    (entry,) = entries(outcome(device), body({"device": "ens1"}), "dra.net")
+    return {each["type"]: (each["status"], each["reason"]) for each in entry["conditions"]}
+
+
+def test_an_rdma_device_that_was_moved_with_its_interface_is_told_of() -> None:
+    told = conditions(replace(attached(), rdma=("mlx5_0",), rdma_moved=True, nodes=(VERBS,)))
+    assert told == {
+        "Ready": ("True", "NetworkDeviceReady"),
+        "NetworkReady": ("True", "NetworkReady"),
+        "RDMALinkReady": ("True", "RDMALinkReady"),
+    }
+
+
+def test_an_rdma_device_that_everybody_sees_has_no_condition_of_its_own() -> None:
+    assert "RDMALinkReady" not in conditions(replace(attached(), rdma=("mlx5_0",), nodes=(VERBS,)))
+
+
+def test_an_rdma_device_that_nobody_can_use_is_told_of() -> None:
+    told = conditions(replace(attached(), rdma=("mlx5_0",), rdma_moved=True))
+    assert told["RDMALinkReady"] == ("False", "NoDeviceFiles")
+    assert told["Ready"] == ("True", "NetworkDeviceReady")
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_an_rdma_device_without_an_interface_has_no_network_data(moved: bool) -> None:
+    alone = replace(attached(), interface="", mac="", addresses=(), rdma=("mlx5_0",), rdma_moved=moved, nodes=(VERBS,))
+    told = conditions(alone)
+    assert told["Ready"] == ("True", "RDMAOnlyDeviceReady")
+    assert ("RDMALinkReady" in told) is moved
+    assert "NetworkReady" not in told
+    (entry,) = entries(outcome(alone), body({"device": "ens1"}), "dra.net")
+    assert "networkData" not in entry
+
+
+def test_what_has_ended_is_told_of_the_kinds_that_were_told() -> None:
+    alone = replace(attached(), interface="", rdma=("mlx5_0",), rdma_moved=True, nodes=(VERBS,))
+    first = entries(outcome(alone), body({"device": "ens1"}), "dra.net")
+    ended = replace(outcome(at_ns=AT + 1), ended=True)
+    (entry,) = entries(ended, body({"device": "ens1"}, devices=first), "dra.net")
+    told = {each["type"]: each["status"] for each in entry["conditions"]}
+    assert told == {"Ready": "False", "RDMALinkReady": "False"}
