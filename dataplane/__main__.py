@@ -33,7 +33,7 @@ from ports.places import Places
 
 log = logging.getLogger("knd.dataplane")
 
-PINS = "/sys/fs/bpf/knd"  # ends with the boot, like the programs
+BPF_ROOT = "/sys/fs/bpf"  # ends with the boot, like the programs
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 ENDINGS = (signal.SIGTERM, signal.SIGINT)
 
@@ -83,10 +83,15 @@ def build(args: argparse.Namespace, places: Places) -> Worker:
     machine = Machine(
         kernel=NetlinkKernel(args.sysfs_root),
         offloads=EthtoolOffloads(),
-        programs=BpfPrograms(PINS),
+        programs=BpfPrograms(_pins(args.runtime_dir)),
         rdma=NetlinkRdma(args.sysfs_root),
     )
     return Worker(machine, FileLedger(places.ledger, _boot_id()), gate, HostClock())
+
+
+def _pins(runtime_dir: str) -> str:
+    """One directory for each dataplane of this host; that file system takes no dots in names."""
+    return f"{BPF_ROOT}/{runtime_dir.strip('/').replace('/', '-').replace('.', '_')}"
 
 
 def _boot_id() -> str:

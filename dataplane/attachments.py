@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from dataplane.gates import Gates
+from dataplane.locate import temporary_name
 from dataplane.namespaces import Namespaces
 from dataplane.refresh import refreshed
 from dataplane.steps import Site
@@ -146,6 +147,8 @@ class Attachments:
             log.error("cannot write the ledger: %s", failure, extra={"pod": str(record.pod)})
 
     def _forget(self, record: PodRecord, plan: Plan) -> None:
+        for device in plan.devices:  # of one that did not come back as it was, programs are held still
+            self._machine.programs.release(temporary_name(device))
         rest = without(record, plan)
         if rest.plans:
             self._ledger.write(rest)

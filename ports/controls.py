@@ -53,7 +53,7 @@ class ProgramControl(Protocol):
         ...
 
     def held(self) -> frozenset[str]:
-        """The keys under which something is held, by an earlier process too: those no record knows are to be released."""
+        """The keys under which something is held, by an earlier process too."""
         ...
 
 

@@ -60,7 +60,10 @@ class BpfPrograms:
 
     def release(self, key: str) -> None:
         """Let go of them."""
-        self._holds.release(key)
+        try:
+            self._holds.release(key)
+        except OSError as error:
+            raise Failure(Code.KERNEL, f"programs held for {key}", f"cannot be released: {error}") from error
 
     def held(self) -> frozenset[str]:
         """The keys under which something is held, files of an earlier process included."""

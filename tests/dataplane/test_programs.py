@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from adapters.bpf.control import BpfPrograms
+from adapters.netlink.namespace import NetlinkNamespace
 from ports.devices import LinkFacts, Offloads, Switch
 from ports.errors import Failure
 from ports.kernel import Namespace
@@ -20,7 +21,8 @@ from tests.contracts.programs.real import plant
 from tests.dataplane.real_bench import RealBench
 from tests.support import bpf
 from tests.support.eventually import eventually
-from tests.support.plans import device_plan, plan
+from tests.support.plans import claim_ref, device_plan, plan
+from tests.support.private_net import delete_link
 
 pytestmark = pytest.mark.netns
 OFF = Offloads(features=(Switch(name="tx-checksum-ip-generic", on=False), Switch(name="tx-nocache-copy", on=True)))
@@ -136,6 +138,20 @@ if bpf.allowed():
         _detach(real)
         assert facts(real)[0] == replace(before[0], programs=())
         assert caplog.text.count("cannot be put back") == len(HOOKS)
+
+    def test_programs_of_an_interface_that_never_comes_back_are_let_go_with_the_claim(
+        real: RealBench, before: tuple[LinkFacts, ...]
+    ) -> None:
+        pod, index = _attach(real)
+        assert isinstance(pod, NetlinkNamespace)
+        delete_link(pod, index)
+        pod.close()
+        assert real.dataplane.detach(sandbox(real), call(real)).lost
+        assert len(real.machine.programs.held()) == 1
+        assert all(bpf.alive(program.id) for program in before[0].programs)
+        real.dataplane.unprepare(claim_ref().uid, call(real))
+        assert real.machine.programs.held() == frozenset()
+        eventually(lambda: not any(bpf.alive(program.id) for program in before[0].programs))
 
     def _forget_held(real: RealBench) -> None:
         """As a process does that ends, without a bpf file system."""
