@@ -180,7 +180,7 @@ def build(chosen: argparse.Namespace, env: dict[str, str]) -> Frontend:
         inventories=inventories,
         feed=FeedSubscriber(places.inventory_socket),
         notices=notices,
-        outcomes=serve_outcomes(places.outcomes_socket, statuses),
+        outcomes=serve_outcomes(places.outcomes_socket, statuses, statuses),
         tracer=tracer,
         metrics=metrics,
         peers=peers,

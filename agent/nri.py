@@ -27,6 +27,7 @@ from agent.services.live import Live
 from agent.services.outcomes import Sender
 from agent.services.rdma import RdmaFiles
 from agent.services.reconciling import Reconciler
+from agent.services.refusals import Teller
 from agent.services.sandboxes import Sandboxes
 from ports import options
 from ports.dataplane import Call
@@ -57,13 +58,15 @@ class Frontend:
     plugin: Plugin
     link: Server
     sender: Sender
+    refusals: Teller
     reconciler: Reconciler
     tracer: ClosingTracer
 
     def start(self) -> None:
         """Take the state socket first: it tells whether another ``knd nri`` runs here already."""
         self.link.start()
-        for name, loop in (("outcomes", self.sender.run), ("reconcile", self.reconciler.run)):
+        loops = {"outcomes": self.sender.run, "refusals": self.refusals.run, "reconcile": self.reconciler.run}
+        for name, loop in loops.items():
             threading.Thread(target=loop, name=f"knd-{name}", daemon=True).start()
         self.plugin.start()
 
@@ -71,6 +74,7 @@ class Frontend:
         """End the connection to the runtime first: it drops us and goes on. Attached pods stay attached."""
         self.plugin.stop()
         self.sender.stop()
+        self.refusals.stop()
         self.reconciler.stop()
         self.link.stop()
         self.tracer.close()
@@ -81,14 +85,17 @@ def build(chosen: argparse.Namespace) -> Frontend:
     places, clock = Places(chosen.runtime_dir), HostClock()
     ledger, dataplane = FileLedgerReader(places.ledger), AttachingClient(places.attach_socket)
     tracer = make_tracer("knd-nri", os.environ)
-    sender = Sender(OutcomesClient(places.outcomes_socket), clock)
+    desk = OutcomesClient(places.outcomes_socket)
+    sender, refusals = Sender(desk, clock), Teller(desk, clock)
     attacher, live = Attacher(dataplane, sender.put, tracer, clock), Live()
     reconciler = Reconciler(dataplane, ledger, live, attacher, clock)
     rdma = RdmaFiles(files=RdmaTree(chosen.sysfs_root), by_cdi=bool(chosen.cdi_root))
-    hooks = Sandboxes(ledger=ledger, attacher=attacher, live=live, reconciler=reconciler, rdma=rdma)
+    hooks = Sandboxes(
+        ledger=ledger, attacher=attacher, live=live, reconciler=reconciler, rdma=rdma, refused=refusals.put
+    )
     plugin = Plugin(chosen.nri_socket, chosen.driver_name, hooks, INDEX)
     link = serve_runtime_link(places.state_socket, Link(plugin=plugin))
-    return Frontend(plugin=plugin, link=link, sender=sender, reconciler=reconciler, tracer=tracer)
+    return Frontend(plugin=plugin, link=link, sender=sender, refusals=refusals, reconciler=reconciler, tracer=tracer)
 
 
 def main(argv: list[str] | None = None) -> int:

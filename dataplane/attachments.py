@@ -23,7 +23,7 @@ from ports.dataplane import Sandbox
 from ports.devices import Link
 from ports.errors import Code, Failure
 from ports.kernel import Namespace
-from ports.ledger import Ledger, Phase, PodRecord
+from ports.ledger import Ledger, Phase, PodRecord, about
 from ports.plan import DevicePlan, Plan
 from ports.results import Attached, Detached
 
@@ -57,6 +57,7 @@ class Attachments:
             failure = as_failure(error, record)
             self._undo(begun, sites, failure)
             raise failure from error
+        log.info("attached %s", ", ".join(each.interface for each in done.devices), extra=about(done))
         return replace(already(done), timings=tuple(transaction.timings), already=False)
 
     def detach(self, record: PodRecord) -> tuple[PodRecord, Detached]:
@@ -66,6 +67,9 @@ class Attachments:
         leaving = replace(record, phase=Phase.DETACHING)
         self._note(leaving)
         taken = Transaction(self._clock).take_back(self._sites(leaving, pod))
+        home = ", ".join(each.device for each in taken if not each.reason)
+        if home:
+            log.info("took back %s", home, extra=about(record))
         return self._settle(leaving, taken), detached(record, taken)
 
     def drop(self, record: PodRecord, plan: Plan) -> Detached:
@@ -123,12 +127,12 @@ class Attachments:
         self._gates.close(begun.plans)
         taken = Transaction(self._clock).take_back(sites)
         self._settle(replace(begun, phase=Phase.DETACHING), taken, str(failure))
-        log.warning("attach failed: %s", failure, extra={"pod": str(begun.pod)})
+        log.warning("attach failed: %s", failure, extra=about(begun))
 
     def _settle(self, record: PodRecord, taken: tuple[TakenBack, ...], why: str = "") -> PodRecord:
         reasons = tuple(f"device {each.device}: {each.reason}" for each in taken if each.reason)
         for reason in reasons:
-            log.error("not restored: %s", reason, extra={"pod": str(record.pod)})
+            log.error("not restored: %s", reason, extra=about(record))
         reason = "; ".join(filter(None, (why, *reasons)))
         if any(each.stuck for each in taken):
             settled = replace(record, reason=reason)
@@ -144,7 +148,7 @@ class Attachments:
         try:
             self._ledger.write(record)
         except Failure as failure:
-            log.error("cannot write the ledger: %s", failure, extra={"pod": str(record.pod)})
+            log.error("cannot write the ledger: %s", failure, extra=about(record))
 
     def _forget(self, record: PodRecord, plan: Plan) -> None:
         for device in plan.devices:  # of one that did not come back as it was, programs are held still
@@ -161,5 +165,5 @@ def as_failure(error: Exception, record: PodRecord) -> Failure:
     """A defect of ours as a failure, so that undoing and answering go on."""
     if isinstance(error, Failure):
         return error
-    log.exception("a defect", exc_info=error, extra={"pod": str(record.pod)})
+    log.exception("a defect", exc_info=error, extra=about(record))
     return Failure(Code.INTERNAL, str(record.pod), f"{type(error).__name__}: {error}", "see the dataplane's log")

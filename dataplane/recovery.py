@@ -17,7 +17,7 @@ from dataplane.transitions import already
 from ports.controls import Machine
 from ports.dataplane import Sandbox
 from ports.errors import Failure
-from ports.ledger import Phase, PodRecord
+from ports.ledger import Phase, PodRecord, about
 from ports.results import Attached, Finding, Verdict
 
 log = logging.getLogger("knd.dataplane")
@@ -39,7 +39,7 @@ class Recovery:
         if record.phase is Phase.ATTACHED and self._namespaces.is_alive(record):
             self._namespaces.of(record)
             return record
-        log.info("taking back what was %s", record.phase, extra={"pod": str(record.pod)})
+        log.info("taking back what was %s", record.phase, extra=about(record))
         settled, _ = self._attachments.detach(record)
         return settled
 
@@ -49,7 +49,7 @@ class Recovery:
             try:
                 bring_home(Site(plan=device, machine=self._machine, pod=None))
             except Failure as failure:
-                log.error("not restored: %s", failure, extra={"pod": str(record.pod)})
+                log.error("not restored: %s", failure, extra=about(record))
 
     def judge(
         self, record: PodRecord, live: Iterable[Sandbox], check_time: CheckTime

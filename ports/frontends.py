@@ -56,3 +56,19 @@ class Outcomes(Protocol):
     def report(self, outcome: Outcome, call: Call) -> None:
         """Take the outcome over: durably noted when this returns."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal:
+    """A container of this pod was refused for a reason that no claim's outcome tells."""
+
+    pod: PodRef
+    reason: str
+
+
+class Refusals(Protocol):
+    """Served by the DRA frontend."""
+
+    def refused(self, refusal: Refusal, call: Call) -> None:
+        """Let people know. Best effort: the container stays refused, and the kubelet shows the reason too."""
+        ...

@@ -6,10 +6,11 @@ from adapters.bus.client import Client
 from adapters.bus.server import Server
 from adapters.bus.verbs import Nothing, Verb
 from ports.dataplane import Call
-from ports.frontends import Outcome, Outcomes, RuntimeLink, RuntimeState
+from ports.frontends import Outcome, Outcomes, Refusal, Refusals, RuntimeLink, RuntimeState
 
 STATE = Verb(name="state", asks=Nothing, answers=RuntimeState)
 REPORT = Verb(name="report", asks=Outcome, answers=Nothing)
+REFUSED = Verb(name="refused", asks=Refusal, answers=Nothing)
 
 
 class RuntimeLinkClient:
@@ -24,7 +25,7 @@ class RuntimeLinkClient:
 
 
 class OutcomesClient:
-    """``Outcomes``, reported over the bus."""
+    """``Outcomes`` and ``Refusals``, reported over the bus."""
 
     def __init__(self, path: str) -> None:
         self._client = Client(path, "knd dra")
@@ -33,17 +34,26 @@ class OutcomesClient:
         """See ``Outcomes``."""
         self._client.ask(REPORT, outcome, call)
 
+    def refused(self, refusal: Refusal, call: Call) -> None:
+        """See ``Refusals``."""
+        self._client.ask(REFUSED, refusal, call)
+
 
 def serve_runtime_link(path: str, link: RuntimeLink) -> Server:
     """A server, not yet started, of the runtime connection's state."""
     return Server(path, (STATE.served_by(lambda _, call: link.state(call)),), workers=2)
 
 
-def serve_outcomes(path: str, outcomes: Outcomes) -> Server:
-    """A server, not yet started, that takes outcomes of attaches."""
+def serve_outcomes(path: str, outcomes: Outcomes, refusals: Refusals | None = None) -> Server:
+    """A server, not yet started, that takes outcomes of attaches, and refusals if anybody wants them."""
 
     def report(outcome: Outcome, call: Call) -> Nothing:
         outcomes.report(outcome, call)
         return Nothing()
 
-    return Server(path, (REPORT.served_by(report),), workers=2)
+    def refused(refusal: Refusal, call: Call) -> Nothing:
+        if refusals is not None:
+            refusals.refused(refusal, call)
+        return Nothing()
+
+    return Server(path, (REPORT.served_by(report), REFUSED.served_by(refused)), workers=2)

@@ -7,16 +7,18 @@ tried again by a reconcile and by the gate at CreateContainer, which refuses the
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from agent.services import attaching, gate
+from agent.services import gate
 from agent.services.attaching import Attacher
 from agent.services.live import Live
 from agent.services.rdma import RdmaFiles
 from agent.services.reconciling import Reconciler
 from ports.errors import Failure
+from ports.frontends import Refusal
 from ports.inbound import Adjustment, Container, PodSandbox
-from ports.ledger import LedgerReader, PodRecord
+from ports.ledger import LedgerReader, PodRecord, about
 from ports.results import Attached
 
 log = logging.getLogger("knd.sandboxes")
@@ -24,13 +26,14 @@ log = logging.getLogger("knd.sandboxes")
 
 @dataclass(frozen=True, kw_only=True)
 class Sandboxes:
-    """``RuntimeHooks`` over the ledger and the dataplane."""
+    """``RuntimeHooks`` over the ledger and the dataplane. ``refused`` must not block."""
 
     ledger: LedgerReader
     attacher: Attacher
     live: Live
     reconciler: Reconciler
     rdma: RdmaFiles
+    refused: Callable[[Refusal], None]
 
     def run_pod_sandbox(self, sandbox: PodSandbox, deadline: float) -> None:
         """Attach what is prepared for the pod. A failure is told and left to the gate."""
@@ -47,13 +50,12 @@ class Sandboxes:
         try:
             self._attach(sandbox, record, deadline)
         except Failure:
-            log.warning("its containers have to wait until it is attached", extra=attaching.about(record))
+            log.warning("its containers have to wait until it is attached", extra=about(record))
             self.reconciler.request()
 
     def create_container(self, sandbox: PodSandbox, container: Container, deadline: float) -> Adjustment:
         """Let the container through if everything of its pod is in place, or can be put there now."""
-        record = self._trusted(sandbox)
-        gate.check_markers(record, sandbox, container)
+        record = self._entitled(sandbox, container)
         if record is not None and gate.attached(record, sandbox.id):
             self.attacher.succeeded(record, _standing(record))  # an answer that was lost told nobody
         elif record is not None:
@@ -69,16 +71,17 @@ class Sandboxes:
         record, readable = self._readable(sandbox)
         if record is None and readable:
             return
+        known = about(record) if record else {"pod": str(sandbox.pod)}
         try:
             detached = self.attacher.detach(sandbox, record, deadline)
         except Failure as failure:
-            log.error("not detached yet: %s", failure, extra={"pod": str(sandbox.pod)})
+            log.error("not detached yet: %s", failure, extra=known)
             self.reconciler.request()
             return
         if detached.devices:
-            log.info("brought back %s", ", ".join(detached.devices), extra={"pod": str(sandbox.pod)})
+            log.info("brought back %s", ", ".join(detached.devices), extra=known)
         for lost in detached.lost:
-            log.error("lost %s", lost, extra={"pod": str(sandbox.pod)})
+            log.error("lost %s", lost, extra=known)
 
     def remove_pod_sandbox(self, sandbox: PodSandbox, deadline: float) -> None:
         """The same: a stop may have been missed."""
@@ -104,6 +107,16 @@ class Sandboxes:
             self.attacher.attach(sandbox, record, deadline)
         except Failure as failure:
             raise gate.unattached(record, failure) from failure
+
+    def _entitled(self, sandbox: PodSandbox, container: Container) -> PodRecord | None:
+        """The pod's record; a container that has no business with us as it comes is refused, and people are told."""
+        try:
+            record = self._trusted(sandbox)
+            gate.check_markers(record, sandbox, container)
+        except Failure as failure:
+            self.refused(Refusal(pod=sandbox.pod, reason=str(failure)))
+            raise
+        return record
 
     def _trusted(self, sandbox: PodSandbox) -> PodRecord | None:
         try:

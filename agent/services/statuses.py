@@ -17,7 +17,7 @@ from ports.clock import Clock
 from ports.cluster import Claims, Notice
 from ports.dataplane import Call
 from ports.errors import Code, Failure
-from ports.frontends import Outcome
+from ports.frontends import Outcome, Refusal
 from ports.metrics import Meter
 from ports.outbox import Outbox
 from ports.telemetry import trace_id
@@ -26,7 +26,7 @@ log = logging.getLogger("knd.status")
 
 
 class Statuses:
-    """``Outcomes`` for the NRI frontend, and the loop that tells the API server."""
+    """``Outcomes`` and ``Refusals`` for the NRI frontend, and the loop that tells the API server."""
 
     def __init__(
         self, *, driver: str, cluster: Claims, outbox: Outbox, notices: Notices, clock: Clock, meter: Meter
@@ -56,6 +56,20 @@ class Statuses:
         if outcome.error and (earlier is None or earlier.error != outcome.error):
             self._notices.put(_notice(outcome))
         self._bell.ring()
+
+    def refused(self, refusal: Refusal, call: Call) -> None:  # noqa: ARG002 - as the port has it
+        """Record an Event on the pod."""
+        pod = refusal.pod
+        self._notices.put(
+            Notice(
+                kind="Pod",
+                namespace=pod.namespace,
+                name=pod.name,
+                uid=pod.uid,
+                reason="ContainerRefused",
+                message=refusal.reason,
+            )
+        )
 
     def run(self) -> None:
         """Tell what there is to tell, until stopped."""

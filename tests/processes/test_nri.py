@@ -145,7 +145,7 @@ def test_its_log_names_pod_claim_and_trace(node: Node) -> None:
     node.run()
     lines = [json.loads(line) for line in node.nri.output.splitlines()]
     (attached,) = [line for line in lines if line["message"].startswith("attached net1")]
-    assert (attached["pod"], attached["claim"]) == ("pod apps/web", "claim apps/nics")
+    assert (attached["pod"], attached["claim"]) == ("apps/web", "apps/nics")
     assert attached["trace"] in TRACEPARENT
 
 

@@ -15,7 +15,7 @@ from agent.services.reconciling import Reconciler
 from agent.services.sandboxes import Sandboxes
 from ports.dataplane import Call
 from ports.devices import DeviceNode
-from ports.frontends import Outcome
+from ports.frontends import Outcome, Refusal
 from ports.inbound import Container, PodSandbox
 from ports.ledger import PodRecord
 from ports.plan import Plan, PodRef
@@ -50,6 +50,7 @@ class Node:
         self.host = self.dataplane.host
         self.tracer = KeepingTracer()
         self.outcomes: list[Outcome] = []
+        self.refusals: list[Refusal] = []
         self.live = Live()
         self.files = FixedFiles()
         self.attacher = Attacher(self.dataplane, self.outcomes.append, self.tracer, self.clock)
@@ -62,6 +63,7 @@ class Node:
             live=self.live,
             reconciler=self.reconciler,
             rdma=RdmaFiles(files=self.files, by_cdi=True),
+            refused=self.refusals.append,
         )
         self._ids = itertools.count(1)
 

@@ -215,6 +215,7 @@ def test_the_second_pod_of_a_claim_is_refused(node: Node) -> None:
     with pytest.raises(Failure, match="ResourceClaimTemplate") as caught:
         node.create(second, "PATH=/bin", f"{marker(claim_ref().uid)}=net1")
     assert claim_ref().uid in str(caught.value)
+    assert [(each.pod, each.reason) for each in node.refusals] == [(pod_ref("second"), str(caught.value))]
 
 
 def test_the_marker_of_a_foreign_claim_is_refused_also_where_the_pod_has_one_of_its_own(node: Node) -> None:

@@ -11,7 +11,7 @@ import pytest
 from agent.services.statuses import Statuses
 from ports.dataplane import Call
 from ports.errors import Code, Failure
-from ports.frontends import Outcome
+from ports.frontends import Outcome, Refusal
 from ports.plan import PodRef
 from ports.results import AttachedDevice
 from tests.contracts.cluster.fake import FakeCluster
@@ -230,3 +230,11 @@ def test_the_end_of_an_earlier_sandbox_told_late_changes_nothing(bench: Bench) -
     bench.report(Outcome(claim=CLAIM, pod=POD, devices=(), at_ns=2 * 10**18, ended=True))
     bench.statuses.step()
     assert bench.ready() == [("ens1", "True")]
+
+
+def test_a_refused_container_is_an_event_of_its_pod(bench: Bench) -> None:
+    refusal = Refusal(pod=POD, reason="uses a claim that is attached to another pod")
+    bench.statuses.refused(refusal, Call(key="k", deadline=bench.clock.monotonic() + 1))
+    (notice,) = bench.notices.kept
+    assert (notice.kind, notice.namespace, notice.name, notice.uid) == ("Pod", "team", "app", "pod-uid")
+    assert (notice.reason, notice.message) == ("ContainerRefused", refusal.reason)

@@ -143,7 +143,7 @@ def test_a_pod_can_be_followed_through_the_logs_of_all_who_handle_it(node: Whole
     attach_and_detach(node, "net")
     soon("the last word", lambda: any("brought back" in line["message"] for line in lines(node)))
     about = [line for line in lines(node) if line.get("pod") and line.get("claim") and line.get("trace")]
-    assert {line["process"] for line in about} == {"dra", "nri"}
+    assert {line["process"] for line in about} == {"dra", "nri", "dataplane"}
     assert {line["pod"] for line in about} == {"team/app"}
     assert {line["claim"] for line in about} == {"team/net"}
     traced = [line["trace"] for line in about if line["process"] != "dra"]
@@ -160,3 +160,21 @@ def test_it_all_fits_its_memory_with_32_cards(node: WholeNode) -> None:
     used = footprint_kib(node.pids(up).values())
     print(f"{used / 1024:.1f} MiB")
     assert used < BUDGET_KIB
+
+
+def test_the_second_pod_of_a_claim_is_refused_and_its_events_say_why(node: WholeNode) -> None:
+    node.add_card("card0")
+    node.up()
+    node.ready("card0")
+    gate = prepare(node, node.claim(POD, "card0", interface={"name": "net1"}))
+    node.runtime.run_pod_sandbox(POD, node.pod_path)
+    second = PodRef(namespace="team", name="second", uid="second-uid")  # the kubelet sends no Prepare for it
+    sandbox = node.runtime.run_pod_sandbox(second, None).sandbox
+    refused = node.runtime.create_container(sandbox, "app", (), gate, node.root / "cdi").error
+    assert "not attached to this pod" in refused
+    soon("an event", lambda: any(_is_about(event, second) for event in node.api.events()))
+
+
+def _is_about(event: dict[str, Any], pod: PodRef) -> bool:
+    about = event["involvedObject"]
+    return (about["kind"], about["name"], event["reason"]) == ("Pod", pod.name, "ContainerRefused")
