@@ -23,7 +23,7 @@ Attributes = dict[int, bytes]
 
 
 class Command(IntEnum):
-    """What is asked of NLDEV."""
+    """What is asked of NLDEV. Soft devices are made and removed, and the mode is set, by tests alone."""
 
     GET = 1
     SET = 2
@@ -31,6 +31,7 @@ class Command(IntEnum):
     DELLINK = 4
     PORT_GET = 5
     SYS_GET = 6
+    SYS_SET = 7
     GET_CHARDEV = 15
 
 
