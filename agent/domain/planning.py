@@ -16,7 +16,7 @@ from agent.domain.claims import Configured
 from agent.domain.neighbourhood import collisions
 from agent.domain.obstacles import obstacles
 from agent.domain.routing import addresses_for, addressing, vrf_table
-from agent.domain.settings import before, offloads, opposite, sysctls, tuning
+from agent.domain.settings import before, offloads, offloads_before, sysctls, tuning
 from ports.devices import LinkFacts, Offloads, Tuning
 from ports.errors import Code, Failure
 from ports.netconfig import NetworkConfig, texts
@@ -148,7 +148,7 @@ def _vrf_steps(config: NetworkConfig) -> Iterator[Step]:
 def _offload_steps(config: NetworkConfig, facts: LinkFacts) -> Iterator[Step]:
     wish = offloads(config, facts)
     if wish != Offloads():
-        yield SetOffloads(offloads=wish, before=opposite(wish))
+        yield SetOffloads(offloads=wish, before=offloads_before(wish, facts.offloads))
 
 
 def _too_long(plans: tuple[DevicePlan, ...]) -> Iterator[str]:

@@ -43,21 +43,18 @@ def before(wish: Tuning, now: Tuning) -> Tuning:
 
 
 def offloads(config: NetworkConfig, facts: LinkFacts) -> Offloads:
-    """The features and flags that have to be switched, by the kernel's names."""
+    """The features and flags to be switched, by the kernel's names.
+
+    All of the wish when one of it differs: another of it may go with that one, and has to be refused then.
+    """
     wanted = _features(config, facts)
     flags = config.ethtool.privateFlags or {}
-    return Offloads(
-        features=tuple(_changed(wanted, facts.offloads.features)),
-        flags=tuple(_changed(flags, facts.offloads.flags)),
-    )
+    return Offloads(features=_wished(wanted, facts.offloads.features), flags=_wished(flags, facts.offloads.flags))
 
 
-def opposite(wish: Offloads) -> Offloads:
-    """What was there before: a wish holds only what differs."""
-    return Offloads(
-        features=tuple(Switch(name=each.name, on=not each.on) for each in wish.features),
-        flags=tuple(Switch(name=each.name, on=not each.on) for each in wish.flags),
-    )
+def offloads_before(wish: Offloads, now: Offloads) -> Offloads:
+    """What the host had of those that are switched."""
+    return Offloads(features=_among(now.features, wish.features), flags=_among(now.flags, wish.flags))
 
 
 def has_ipv6(config: NetworkConfig, facts: LinkFacts) -> bool:
@@ -120,7 +117,11 @@ def _features(config: NetworkConfig, facts: LinkFacts) -> dict[str, bool]:
     return wanted
 
 
-def _changed(wanted: Mapping[str, bool], now: tuple[Switch, ...]) -> Iterator[Switch]:
-    for switch in now:
-        if wanted.get(switch.name, switch.on) != switch.on:
-            yield Switch(name=switch.name, on=wanted[switch.name])
+def _wished(wanted: Mapping[str, bool], now: tuple[Switch, ...]) -> tuple[Switch, ...]:
+    differs = any(wanted.get(switch.name, switch.on) != switch.on for switch in now)
+    return tuple(Switch(name=each.name, on=wanted[each.name]) for each in now if differs and each.name in wanted)
+
+
+def _among(switches: tuple[Switch, ...], others: tuple[Switch, ...]) -> tuple[Switch, ...]:
+    names = {switch.name for switch in others}
+    return tuple(switch for switch in switches if switch.name in names)
