@@ -51,6 +51,22 @@ def test_what_was_written_is_read_also_by_the_next_process(ledger: FileLedger, d
     assert again.records() == (attached,)
 
 
+def test_a_record_is_on_the_disk_before_it_has_its_name_and_the_name_before_it_is_told(
+    ledger: FileLedger, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, bool]] = []
+    sync = os.fsync
+
+    def note(descriptor: int) -> None:
+        told.append((os.readlink(f"/proc/self/fd/{descriptor}"), path_of(directory, record()).exists()))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    ledger.write(record())
+    uid = record().pod.uid
+    assert told == [(f"{directory}/.{uid}.json.tmp", False), (str(directory), True)]
+
+
 def test_a_record_is_for_nobody_else_to_read(ledger: FileLedger, directory: Path) -> None:
     ledger.write(record())
     assert stat.S_IMODE(path_of(directory, record()).stat().st_mode) == 0o600
@@ -147,7 +163,8 @@ def test_what_is_no_record_file_is_set_aside(ledger: FileLedger, directory: Path
     elif what == "fifo":
         os.mkfifo(path)
     elif what == "link":
-        (tmp_path / "elsewhere").write_bytes(encode(kept, BOOT))
+        named_so = replace(kept, pod=replace(kept.pod, uid="pod"))  # nothing else is wrong with it
+        (tmp_path / "elsewhere").write_bytes(encode(named_so, BOOT))
         path.symlink_to(tmp_path / "elsewhere")
     elif what == "huge":
         with path.open("wb") as file:

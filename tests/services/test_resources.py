@@ -234,6 +234,14 @@ def test_a_claim_that_was_allocated_anew_gets_a_new_plan(bench: Bench) -> None:
     assert [device.device for plan in record.plans for device in plan.devices] == ["ens2"]
 
 
+def test_the_same_device_allocated_for_another_pod_gets_a_new_plan(bench: Bench) -> None:
+    bench.claim("ens1")
+    bench.prepare()
+    bench.claim("ens1", pod="second-pod")
+    assert bench.prepare() == ""
+    assert [record.pod.uid for record in bench.dataplane.ledger.records()] == ["second-pod"]
+
+
 def test_a_shared_claim_is_still_answered_for_the_pod_that_has_it(bench: Bench) -> None:
     bench.claim("ens1")
     first = bench.resources.prepare((CLAIM,), bench.deadline)
