@@ -28,8 +28,8 @@ def test_the_import_contracts_are_kept() -> None:
 
 
 MODULES = {
-    "agent": ("cli", "demo", "up", "lint", "dra", "nri", "watch", "domain", "services"),
-    "dataplane": ("__main__", "steps", "worker"),
+    "agent": ("cli", "demo", "up", "lint", "dra", "nri", "watch", "supervisor", "domain", "services"),
+    "dataplane": ("__main__", "policy", "steps", "worker"),
     "ports": ("errors",),
     "adapters": ("bus", "clock"),
 }
@@ -50,6 +50,9 @@ MODULES = {
         ("agent/watch", "import dataplane", "the agent never touches"),
         ("agent/nri", "import grpc", "only the DRA frontend"),
         ("agent/domain", "import socket", "decisions do no I/O"),
+        ("agent/supervisor", "import adapters.bus", "only composition roots"),
+        ("dataplane/policy", "import adapters.bus", "only composition roots"),
+        ("dataplane/policy", "import socket", "only ledger and lock"),
     ],
 )
 def test_a_forbidden_import_breaks_its_contract(tmp_path: Path, module: str, line: str, contract: str) -> None:
