@@ -5,11 +5,13 @@ Whatever a command finds half done, it first makes whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from functools import partial
 
 from dataplane.attachments import Attachments
 from dataplane.desk import Desk
 from dataplane.gates import Gates
+from dataplane.patience import Work, side_by_side
 from dataplane.recovery import Recovery
 from dataplane.transitions import already
 from ports.dataplane import Call, Sandbox
@@ -17,6 +19,8 @@ from ports.errors import Code, Failure
 from ports.ledger import Phase, PodRecord
 from ports.results import Attached, Detached, Finding, Held, Report, Verdict
 
+log = logging.getLogger("knd.dataplane")
+ONE_POD = 8.0  # seconds that one pod may keep all of them waiting
 Judgement = tuple[Finding | None, Attached | None]
 
 
@@ -40,7 +44,9 @@ class AttachingHalf:
     def reconcile(self, live: tuple[Sandbox, ...], call: Call) -> Report:
         """See the port. One pod that cannot be looked at keeps no other from being reconciled."""
         self._desk.check_time("reconcile", call)
-        judged = [self._judge_safely(record, live, call) for record in self._desk.ledger.records()]
+        records = self._desk.ledger.records()
+        works = side_by_side([partial(self._judge, record, live, call) for record in records])
+        judged = [self._judged(record, work, call) for record, work in zip(records, works, strict=True)]
         self._gates.agree(self._desk.ledger.records())
         findings = tuple(finding for finding, _ in judged if finding is not None)
         return Report(findings=findings, attached=tuple(attached for _, attached in judged if attached is not None))
@@ -49,7 +55,8 @@ class AttachingHalf:
         """See the port."""
         self._desk.check_time("held", call)
         uids = [record.pod.uid for record in self._desk.ledger.records() if record.phase is not Phase.PREPARED]
-        return tuple(held for uid in uids for held in self._held(uid, call))
+        works = side_by_side([partial(self._held, uid, call) for uid in uids])
+        return tuple(held for uid, work in zip(uids, works, strict=True) for held in self._seen(uid, work, call))
 
     def _attach(self, sandbox: Sandbox, call: Call) -> Attached:
         with self._desk.pod(sandbox.pod_uid, call) as record:
@@ -81,12 +88,11 @@ class AttachingHalf:
             _, detached = self._attachments.detach(record)
             return detached
 
-    def _judge_safely(self, seen: PodRecord, live: tuple[Sandbox, ...], call: Call) -> Judgement:
+    def _judged(self, seen: PodRecord, work: Work[Judgement], call: Call) -> Judgement:
         try:
-            return self._judge(seen, live, call)
+            return work.result(min(self._desk.left("reconcile", call), ONE_POD), str(seen.pod))
         except Failure as failure:
-            if failure.code is Code.DEADLINE:
-                raise
+            self._desk.check_time("reconcile", call)
             return Finding(pod=seen.pod, verdict=Verdict.BROKEN, reason=str(failure)), None
 
     def _judge(self, seen: PodRecord, live: tuple[Sandbox, ...], call: Call) -> Judgement:
@@ -97,15 +103,21 @@ class AttachingHalf:
                 live = (*live, Sandbox(id=record.sandbox or "", pod_uid=record.pod.uid, netns=record.netns))
             return self._recovery.judge(record, live, lambda: self._desk.check_time(str(seen.pod), call))
 
-    def _held(self, pod_uid: str, call: Call) -> Iterator[Held]:
+    def _seen(self, pod_uid: str, work: Work[tuple[Held, ...]], call: Call) -> tuple[Held, ...]:
+        """What one pod holds; one that hangs is told of in the log and keeps nobody from hearing of the others."""
+        try:
+            return work.result(min(self._desk.left("held", call), ONE_POD), f"pod {pod_uid}")
+        except Failure as failure:
+            self._desk.check_time("held", call)
+            log.warning("not known what it holds: %s", failure)
+            return ()
+
+    def _held(self, pod_uid: str, call: Call) -> tuple[Held, ...]:
         with self._desk.pod(pod_uid, call) as record:
             if record is None:
-                return
-            for plan, link in self._attachments.present(record):
-                yield Held(
-                    pod=record.pod,
-                    sandbox=record.sandbox or "",
-                    device=plan.device,
-                    identity=link.identity,
-                    interface=link.name,
-                )
+                return ()
+            box = record.sandbox or ""
+            return tuple(
+                Held(pod=record.pod, sandbox=box, device=plan.device, identity=link.identity, interface=link.name)
+                for plan, link in self._attachments.present(record)
+            )

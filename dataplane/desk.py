@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from dataplane.answers import Answers
 from dataplane.locks import PodLocks
+from dataplane.patience import within
 from ports.clock import Clock
 from ports.dataplane import Call
 from ports.errors import Code, Failure
@@ -41,6 +42,14 @@ class Desk:
     def once(self, call: Call, request: object, work: Callable[[], T]) -> T:
         """What ``work`` answers; for a repeated call what it answered the first time."""
         return self._answers.once(call.key, request, self.left(f"command {call.key}", call), work)
+
+    def patiently(self, subject: str, call: Call, work: Callable[[], T]) -> T:
+        """What ``work`` answers, as long as the call has time; work that hangs goes on without anybody waiting."""
+        return within(self.left(subject, call), subject, work)
+
+    def call(self, seconds: float) -> Call:
+        """A command of our own with so much time."""
+        return Call(key="", deadline=self._clock.monotonic() + seconds)
 
     def left(self, subject: str, call: Call) -> float:
         """Seconds until the call's deadline; DEADLINE when there are none."""

@@ -24,7 +24,7 @@ from ports.results import Detached
 
 
 class PreparingHalf:
-    """Implements ``ports.dataplane.Preparing``. One prepare at a time: each is checked against all records."""
+    """Implements ``ports.dataplane.Preparing``. One at a time is checked against all records and written down."""
 
     def __init__(self, desk: Desk, machine: Machine, attachments: Attachments, recovery: Recovery) -> None:
         self._desk = desk
@@ -60,7 +60,7 @@ class PreparingHalf:
 
     def _prepare(self, plan: Plan, call: Call) -> None:
         check_shape(plan)
-        with self._one_at_a_time(call), self._desk.pod(plan.pod.uid, call) as record:
+        with self._desk.pod(plan.pod.uid, call) as record:
             record = record or PodRecord(pod=plan.pod, plans=())
             earlier = plan_of(record, plan.claim.uid)
             if earlier is not None and self._is_repeated(record, earlier, plan):
@@ -69,9 +69,11 @@ class PreparingHalf:
             if record.phase is not Phase.PREPARED:
                 hint = "it is free when that pod has ended"
                 raise Failure(Code.CONFLICT, str(plan.claim), f"{record.pod} is attached already", hint)
-            self._check(plan)
+            self._check_host(plan)
             rest = tuple(other for other in record.plans if other.claim.uid != plan.claim.uid)
-            self._desk.ledger.write(replace(record, plans=(*rest, plan), reason=""))
+            with self._one_at_a_time(call):
+                policy.check_free(plan, self._desk.ledger.records())
+                self._desk.ledger.write(replace(record, plans=(*rest, plan), reason=""))
 
     def _is_repeated(self, record: PodRecord, earlier: Plan, plan: Plan) -> bool:
         """A plan that was carried out was brought up to date with the host before."""
@@ -79,8 +81,7 @@ class PreparingHalf:
             return replace(earlier, traceparent=plan.traceparent) == plan
         return alike(plan, earlier)
 
-    def _check(self, plan: Plan) -> None:
-        policy.check_free(plan, self._desk.ledger.records())
+    def _check_host(self, plan: Plan) -> None:
         uplinks = self._machine.kernel.uplinks()
         for device in plan.devices:
             policy.check_movable(device, host_facts(self._machine, device.before.link.identity), uplinks)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from functools import partial
 
 from dataplane.attaching import AttachingHalf
 from dataplane.attachments import Attachments
 from dataplane.desk import Desk
 from dataplane.gates import Gates
 from dataplane.namespaces import Namespaces
+from dataplane.patience import Work, side_by_side
 from dataplane.preparing import PreparingHalf
 from dataplane.recovery import Recovery
 from ports.clock import Clock
@@ -23,6 +25,7 @@ from ports.plan import Plan
 from ports.results import Attached, Detached, Held, Report
 
 log = logging.getLogger("knd.dataplane")
+RECOVERY = 10.0  # seconds that all pods together keep the process from serving
 
 
 class Worker:
@@ -37,7 +40,7 @@ class Worker:
         self._gates = Gates(gate)
         attachments = Attachments(machine, ledger, self._gates, clock, self.namespaces)
         self._recovery = Recovery(machine, attachments, self.namespaces)
-        desk = Desk(ledger, clock)
+        self._desk = desk = Desk(ledger, clock)
         self._preparing = PreparingHalf(desk, machine, attachments, self._recovery)
         self._attaching = AttachingHalf(desk, attachments, self._recovery, self._gates)
 
@@ -46,31 +49,33 @@ class Worker:
 
         A pod that cannot be settled now is left to reconcile; it keeps no other pod from being served.
         """
-        self._gates.agree([self._recover(record) for record in self._ledger.records()])
+        records = self._ledger.records()
+        works = side_by_side([partial(self._recover, record) for record in records])
+        self._gates.agree([self._recovered(record, work) for record, work in zip(records, works, strict=True)])
 
     def inspect(self, devices: tuple[Identity, ...], call: Call) -> tuple[LinkFacts, ...]:
         """See ``Preparing``."""
-        return self._preparing.inspect(devices, call)
+        return self._desk.patiently("inspect", call, lambda: self._preparing.inspect(devices, call))
 
     def prepared(self, claim_uid: str, call: Call) -> Plan | None:
         """See ``Preparing``."""
-        return self._preparing.prepared(claim_uid, call)
+        return self._desk.patiently(f"claim {claim_uid}", call, lambda: self._preparing.prepared(claim_uid, call))
 
     def prepare(self, plan: Plan, call: Call) -> None:
         """See ``Preparing``."""
-        self._preparing.prepare(plan, call)
+        self._desk.patiently(str(plan.claim), call, lambda: self._preparing.prepare(plan, call))
 
     def unprepare(self, claim_uid: str, call: Call) -> Detached:
         """See ``Preparing``."""
-        return self._preparing.unprepare(claim_uid, call)
+        return self._desk.patiently(f"claim {claim_uid}", call, lambda: self._preparing.unprepare(claim_uid, call))
 
     def attach(self, sandbox: Sandbox, call: Call) -> Attached:
         """See ``Attaching``."""
-        return self._attaching.attach(sandbox, call)
+        return self._desk.patiently(f"pod {sandbox.pod_uid}", call, lambda: self._attaching.attach(sandbox, call))
 
     def detach(self, sandbox: Sandbox, call: Call) -> Detached:
         """See ``Attaching``."""
-        return self._attaching.detach(sandbox, call)
+        return self._desk.patiently(f"pod {sandbox.pod_uid}", call, lambda: self._attaching.detach(sandbox, call))
 
     def reconcile(self, live: tuple[Sandbox, ...], call: Call) -> Report:
         """See ``Attaching``."""
@@ -80,12 +85,16 @@ class Worker:
         """See ``Attaching``."""
         return self._attaching.held(call)
 
-    def _recover(self, record: PodRecord) -> PodRecord:
-        try:
-            settled = self._recovery.settle(record)
+    def _recover(self, seen: PodRecord) -> PodRecord:
+        with self._desk.pod(seen.pod.uid, self._desk.call(RECOVERY)) as record:
+            settled = self._recovery.settle(record or seen)
             if settled.phase is Phase.PREPARED:
                 self._recovery.tidy(settled)
+            return settled
+
+    def _recovered(self, record: PodRecord, work: Work[PodRecord]) -> PodRecord:
+        try:
+            return work.result(RECOVERY, str(record.pod))
         except Failure as failure:
             log.error("cannot recover: %s", failure, extra={"pod": str(record.pod)})
             return replace(record, phase=Phase.DETACHING)  # unknown: its gates are closed until reconcile has looked
-        return settled

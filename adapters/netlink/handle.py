@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from adapters.netlink.nsfs import cookie, inside
+from adapters.netlink.pool import SocketPool
 from adapters.netlink.socket import NetlinkSocket
 from ports.errors import Code, Failure
 
@@ -15,7 +16,7 @@ class Handle:
     def __init__(self, descriptor: int, timeout: float) -> None:
         self._descriptor = descriptor
         self._cookie = cookie(descriptor)
-        self.socket = inside(descriptor, lambda: NetlinkSocket(timeout))
+        self.socket = SocketPool(lambda: inside(self.descriptor, lambda: NetlinkSocket(timeout)))
 
     @property
     def cookie(self) -> str:

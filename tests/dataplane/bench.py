@@ -51,10 +51,12 @@ class Host:
         """A command of its own with so much time left."""
         return Call(key=f"key-{next(_keys)}", deadline=self.clock.monotonic() + seconds)
 
-    def plan(self, *links: Link, pod: PodRef = POD, name: str = "nics", names: tuple[str, ...] = ()) -> Plan:
+    def plan(
+        self, *links: Link, pod: PodRef = POD, name: str = "nics", names: tuple[str, ...] = (), mtu: int | None = 9000
+    ) -> Plan:
         """A plan of these devices as the host has them now."""
         facts = tuple(host_facts(self.machine, link.identity) for link in links or (self.card, self.other))
-        return plan(*facts, claim=claim_ref(name), pod=pod, mtu=9000, names=names or ("net1", "net2"))
+        return plan(*facts, claim=claim_ref(name), pod=pod, mtu=mtu, names=names or ("net1", "net2"))
 
     def path(self, sandbox: str) -> str:
         """Where a sandbox's namespace is."""

@@ -23,17 +23,22 @@ def _nothing(_call: str) -> None:
 
 
 class Calls:
-    """Counts calls, one at a time. ``before_call`` and ``after_call`` get the name of each and may raise."""
+    """Counts calls, one at a time. ``before_call`` and ``after_call`` get the name of each and may raise.
+
+    ``waits`` gets it too and may take its time, while others call.
+    """
 
     def __init__(self) -> None:
         self.before_call: Callable[[str], None] = _nothing
         self.after_call: Callable[[str], None] = _nothing
+        self.waits: Callable[[str], None] = _nothing
         self.calls: list[str] = []
         self.lock = threading.RLock()
 
     @contextmanager
     def call(self, name: str) -> Iterator[None]:
         """One call: counted, may be made to fail before or after it is done."""
+        self.waits(name)
         with self.lock:
             self.calls.append(name)
             self.before_call(name)
