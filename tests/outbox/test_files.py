@@ -134,3 +134,19 @@ def test_many_writers_leave_whole_files(tmp_path: Path) -> None:
     assert kept.all()[CLAIM.uid].error in {str(number) for number in range(20)}
     assert json.loads((tmp_path / f"{CLAIM.uid}.json").read_text())["schema"] == 1
     assert len(os.listdir(tmp_path)) == 1
+
+
+def test_a_value_is_on_the_disk_before_it_has_its_name_and_the_name_before_put_returns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[bool, bool]] = []
+    sync = os.fsync
+
+    def note(descriptor: int) -> None:
+        is_directory = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        told.append((is_directory, (tmp_path / f"{CLAIM.uid}.json").exists()))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    shelf(tmp_path).put(CLAIM.uid, outcome())
+    assert told == [(False, False), (True, True)]

@@ -226,3 +226,14 @@ def test_the_feed_is_followed_whatever_happens_to_it() -> None:
     bell.close()
     thread.join(5)
     assert not thread.is_alive()
+
+
+def test_the_end_of_a_watch_is_a_comparison_too_because_an_event_may_have_been_missed() -> None:
+    bench = Bench()
+    bench.cluster.changes = lambda timeout: iter(())  # type: ignore[method-assign]
+    bench.show(device("ens1"))
+    with bench.running():
+        eventually(lambda: bench.published() == ["ens1"])
+        for body in bench.cluster.slices():
+            bench.cluster.delete_slice(body["metadata"]["name"])
+        eventually(lambda: bench.published() == ["ens1"])

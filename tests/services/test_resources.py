@@ -9,7 +9,7 @@ import pytest
 
 from agent.services.turns import Turns
 from ports.dataplane import Call, Sandbox
-from ports.devices import Inventory
+from ports.devices import Identity, Inventory, LinkFacts
 from ports.errors import Code, Failure
 from ports.inbound import PreparedDevice
 from ports.plan import ClaimRef, Rename
@@ -360,3 +360,27 @@ def test_what_unprepare_itself_brings_back_is_told_as_ended(bench: Bench) -> Non
     ]
     bench.unprepare()
     assert len(bench.ended) == 1
+
+
+def test_a_claim_asked_for_twice_at_once_is_prepared_once(bench: Bench) -> None:
+    bench.claim("ens1")
+    inspect, inside, go_on = bench.dataplane.inspect, threading.Event(), threading.Event()
+
+    def slow(devices: tuple[Identity, ...], call: Call) -> tuple[LinkFacts, ...]:
+        inside.set()
+        assert go_on.wait(20)
+        return inspect(devices, call)
+
+    bench.dataplane.inspect = slow  # type: ignore[method-assign]
+    errors: list[str] = []
+    threads = [threading.Thread(target=lambda: errors.append(bench.prepare())) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    assert inside.wait(20)
+    go_on.wait(0.1)
+    assert bench.dataplane.calls.count("prepared") == 1, "the second asks nobody until the first is answered"
+    go_on.set()
+    for thread in threads:
+        thread.join(20)
+    assert errors == ["", ""]
+    assert bench.dataplane.calls.count("prepare") == 1
