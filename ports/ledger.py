@@ -71,10 +71,11 @@ def file_name(pod_uid: str) -> str:
 
 
 def encode(record: PodRecord, boot_id: str) -> bytes:
-    """The record as it is written to disk."""
-    body = plain(record)
-    sealed = {"schema": SCHEMA, "boot_id": boot_id, "sha256": _digest(body), "record": body}
-    return (json.dumps(sealed, indent=1) + "\n").encode()
+    """The record as it is written to disk: on one line, in the form that the digest is of."""
+    body = _canonical(plain(record))
+    digest = hashlib.sha256(body).hexdigest()
+    head = json.dumps({"schema": SCHEMA, "boot_id": boot_id, "sha256": digest})
+    return head[:-1].encode() + b', "record": ' + body + b"}\n"
 
 
 def decode(data: bytes, boot_id: str) -> PodRecord:
@@ -102,8 +103,11 @@ def _check_seal(sealed: Any, boot_id: str) -> None:
 
 
 def _digest(body: Any) -> str:
-    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(_canonical(body)).hexdigest()
+
+
+def _canonical(body: Any) -> bytes:
+    return json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
 
 
 def _corrupt(detail: str) -> Failure:

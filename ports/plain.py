@@ -30,17 +30,39 @@ class Malformed(ValueError):
 
 def plain(value: Any) -> Any:
     """The value as dicts, lists and scalars. Refuses (TypeError) what ``parse`` could not read back."""
+    kind: Any = type(value)
+    shape = _shape(kind)
+    if shape is not None:
+        scalars, others = shape
+        made = {name: getattr(value, name) for name in scalars}
+        made.update((name, plain(getattr(value, name))) for name in others)
+        return made
     if isinstance(value, Enum):
         return value.value
     if value is None or isinstance(value, str | int | float | bytes):
         return value
-    if is_dataclass(value):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, tuple | list):
         return [plain(item) for item in value]
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     raise TypeError(f"no plain form for {type(value).__name__}")
+
+
+@cache
+def _shape(kind: Any) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """The fields of a dataclass: those that are declared as scalars and need no look, and the others."""
+    if not is_dataclass(kind):
+        return None
+    hints = get_type_hints(kind)
+    names = tuple(field.name for field in fields(kind))
+    scalars = tuple(name for name in names if _is_scalar(hints[name]))
+    return scalars, tuple(name for name in names if name not in scalars)
+
+
+def _is_scalar(hint: Any) -> bool:
+    if get_origin(hint) in (Union, types.UnionType):
+        return all(map(_is_scalar, get_args(hint)))
+    return hint in _SCALARS
 
 
 def parse(kind: type[T], data: Any, path: str = "$") -> T:

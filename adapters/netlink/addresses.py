@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address, ip_interface
 from socket import AF_INET, AF_INET6
 
-from adapters.netlink.codec import HEADER, NLM_F_CREATE, NLM_F_EXCL, Request, attribute, number, payloads, u32
+from adapters.netlink.codec import HEADER, NLM_F_CREATE, NLM_F_EXCL, Request, attribute, number, payloads, printed, u32
 from ports.devices import Address
 
 RTM_NEWADDR, RTM_GETADDR = 20, 22
@@ -19,6 +19,10 @@ IFA_F_TEMPORARY, IFA_F_NODAD, IFA_F_MANAGETEMPADDR = 0x01, 0x02, 0x100
 IFA_F_NOPREFIXROUTE = 0x200
 IFAPROT_KERNEL_LO, IFAPROT_KERNEL_LL = 1, 3
 FAMILIES = {4: AF_INET, 6: AF_INET6}
+LINK_LOCAL: dict[int, tuple[int, int]] = {
+    AF_INET: (0xA9FE, 0xFFFF),
+    AF_INET6: (0xFE80, 0xFFC0),
+}  # 169.254.0.0/16, fe80::/10: the first 16 bits
 _BODY = struct.Struct("=BBBBI")  # ifaddrmsg: family, prefix length, flags, scope, index
 START = HEADER.size + _BODY.size
 
@@ -42,18 +46,20 @@ def adding(ifindex: int, address: Address) -> Request:
 def address(message: bytes, ifindex: int) -> Address | None:
     """The address that a message describes; None for another link's and for those that come by themselves."""
     family, length, _, scope, index = _BODY.unpack_from(message, HEADER.size)
+    if index != ifindex:
+        return None
     found = payloads(message, START)
     packed = found.get(IFA_LOCAL) or found.get(IFA_ADDRESS)
-    if index != ifindex or not packed or (local := ip_address(packed)).is_link_local:
+    if not packed or family not in LINK_LOCAL or _is_link_local(family, packed):
         return None
     flags = number(found.get(IFA_FLAGS)) or 0
     if _comes_by_itself(family, flags, number(found.get(IFA_PROTO)) or 0):
         return None
     return Address(
-        prefix=f"{local}/{length}",
-        peer=_text(found[IFA_ADDRESS]) if found.get(IFA_ADDRESS, packed) != packed else None,
+        prefix=f"{printed(packed)}/{length}",
+        peer=printed(found[IFA_ADDRESS]) if found.get(IFA_ADDRESS, packed) != packed else None,
         scope=scope,
-        broadcast=_text(found.get(IFA_BROADCAST)),
+        broadcast=printed(found[IFA_BROADCAST]) if IFA_BROADCAST in found else None,
         no_prefix_route=bool(flags & IFA_F_NOPREFIXROUTE),
         metric=number(found.get(IFA_RT_PRIORITY)) or 0,
     )
@@ -78,5 +84,6 @@ def _comes_by_itself(family: int, flags: int, protocol: int) -> bool:
     return family == AF_INET6 and bool(flags & (IFA_F_TEMPORARY | IFA_F_MANAGETEMPADDR))
 
 
-def _text(packed: bytes | None) -> str | None:
-    return str(ip_address(packed)) if packed else None
+def _is_link_local(family: int, packed: bytes) -> bool:
+    network, mask = LINK_LOCAL[family]
+    return int.from_bytes(packed[:2], "big") & mask == network

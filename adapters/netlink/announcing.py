@@ -9,16 +9,16 @@ section 3) and as reply, for those that hear only one of them, and an unsolicite
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import struct
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from ipaddress import IPv4Address, IPv6Address, ip_interface
 
-from adapters.netlink.nsfs import inside
+from adapters.netlink.nsfs import enter
 from ports.devices import Address, Link
-from ports.errors import Failure
+from ports.errors import Code, Failure
 
 log = logging.getLogger("knd.netlink")
 
@@ -29,33 +29,41 @@ ALL_NODES = IPv6Address("ff02::1")
 ALL_NODES_MAC = bytes.fromhex("333300000001")  # RFC 2464, section 7
 ICMPV6, ADVERTISEMENT, OVERRIDE, TARGET_ADDRESS = 58, 136, 0x20000000, 2
 HOPS = 255  # neighbour discovery accepts nothing that a router could have passed on
-PATIENCE = 2.0  # seconds
 
 
 def announce(descriptor: int, link: Link, addresses: Iterable[Address]) -> None:
     """Send the frames in the namespace of that descriptor; what cannot be sent is told in the log.
 
-    Closing a packet socket waits for all processors to have let go of it (synchronize_net): 10 ms that nobody needs to
-    wait for. So a thread does it that outlives the call.
+    A thread does it that outlives the call: closing a packet socket waits for all processors to have let go of it
+    (synchronize_net), 10 ms that nobody needs to wait for.
     """
     if link.encapsulation != "ether" or not link.up:
         return
-    sent = threading.Event()
     frames = tuple(_frames(bytes.fromhex(link.mac.replace(":", "")), addresses))
+    own = os.dup(descriptor)
 
     def run() -> None:
         try:
-            with closing(inside(descriptor, packet_socket)) as made:
-                made.bind((link.name, 0))
-                for frame in frames:
-                    made.send(frame)
-                sent.set()
+            _send(own, link.name, frames)
         except (OSError, Failure) as error:
             log.warning("cannot announce the addresses of interface %s: %s", link.name, error)
-            sent.set()
+        finally:
+            os.close(own)
 
-    threading.Thread(target=run, name="announce").start()
-    sent.wait(PATIENCE)
+    thread = threading.Thread(target=run, name="announce")
+    try:
+        thread.start()
+    except RuntimeError as error:  # no more threads
+        os.close(own)
+        raise Failure(Code.UNAVAILABLE, f"interface {link.name}", f"no thread to announce it: {error}") from error
+
+
+def _send(descriptor: int, name: str, frames: tuple[bytes, ...]) -> None:
+    enter(descriptor)
+    with packet_socket() as made:
+        made.bind((name, 0))
+        for frame in frames:
+            made.send(frame)
 
 
 def packet_socket() -> socket.socket:

@@ -10,6 +10,7 @@ import struct
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from socket import AF_INET, AF_INET6, inet_ntop
 
 HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence number, port id
 ATTRIBUTE = struct.Struct("=HH")  # nlattr: length, type
@@ -56,6 +57,11 @@ def number(payload: bytes | None) -> int | None:
 def text(payload: bytes | None) -> str:
     """An attribute's text; empty where it is not there."""
     return payload.split(b"\0")[0].decode("utf-8", "surrogateescape") if payload else ""
+
+
+def printed(packed: bytes) -> str:
+    """An IP address as text, in its shortest form."""
+    return inet_ntop(AF_INET if len(packed) == 4 else AF_INET6, packed)
 
 
 def messages(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:

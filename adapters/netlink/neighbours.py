@@ -6,7 +6,7 @@ import struct
 from ipaddress import ip_address
 from socket import AF_INET, AF_INET6
 
-from adapters.netlink.codec import HEADER, NLM_F_CREATE, NLM_F_REPLACE, Request, attribute, payloads, u32
+from adapters.netlink.codec import HEADER, NLM_F_CREATE, NLM_F_REPLACE, Request, attribute, payloads, printed, u32
 from ports.devices import Neighbour
 
 RTM_NEWNEIGH, RTM_GETNEIGH = 28, 30
@@ -39,4 +39,4 @@ def neighbour(message: bytes, ifindex: int) -> Neighbour | None:
         return None
     if NDA_DST not in found or NDA_LLADDR not in found:
         return None
-    return Neighbour(address=str(ip_address(found[NDA_DST])), mac=found[NDA_LLADDR].hex(":"))
+    return Neighbour(address=printed(found[NDA_DST]), mac=found[NDA_LLADDR].hex(":"))

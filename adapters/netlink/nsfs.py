@@ -61,7 +61,7 @@ def inside(descriptor: int, make: Callable[[], T]) -> T:
 
     def run() -> None:
         try:
-            _setns(descriptor)
+            enter(descriptor)
             results.append(make())
         except (OSError, Failure) as error:
             errors.append(error)
@@ -79,7 +79,8 @@ def _is_own(descriptor: int) -> bool:
     return (own.st_dev, own.st_ino) == (other.st_dev, other.st_ino)
 
 
-def _setns(descriptor: int) -> None:
+def enter(descriptor: int) -> None:
+    """Take the calling thread into the namespace for good: only for one that ends there."""
     if _libc.setns(descriptor, CLONE_NEWNET):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))

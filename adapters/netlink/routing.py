@@ -10,10 +10,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
 from socket import AF_INET, AF_INET6
 
-from adapters.netlink.codec import HEADER, number, payloads
+from adapters.netlink.codec import HEADER, number, payloads, printed
 from adapters.netlink.routes import (
     BODY,
     HOP,
@@ -92,8 +91,8 @@ def default_links(message: bytes) -> Iterator[int]:
 def _route(message: bytes, found: dict[int, bytes]) -> Route:
     family, length, _, _, table, protocol, scope, kind, _flags = BODY.unpack_from(message, HEADER.size)
     return Route(
-        destination=f"{ip_address(found[RTA_DST])}/{length}" if RTA_DST in found else EVERYWHERE[family],
-        source=str(ip_address(found[RTA_PREFSRC])) if RTA_PREFSRC in found else None,
+        destination=f"{printed(found[RTA_DST])}/{length}" if RTA_DST in found else EVERYWHERE[family],
+        source=printed(found[RTA_PREFSRC]) if RTA_PREFSRC in found else None,
         scope=scope,
         table=number(found.get(RTA_TABLE)) or table,
         metric=number(found.get(RTA_PRIORITY)) or 0,
@@ -126,8 +125,8 @@ def _ways(flags: int, found: dict[int, bytes]) -> Iterator[_Way]:
 
 def _gateway(found: dict[int, bytes]) -> str | None:
     if RTA_VIA in found:
-        return str(ip_address(found[RTA_VIA][VIA.size :]))
-    return str(ip_address(found[RTA_GATEWAY])) if RTA_GATEWAY in found else None
+        return printed(found[RTA_VIA][VIA.size :])
+    return printed(found[RTA_GATEWAY]) if RTA_GATEWAY in found else None
 
 
 def _tell_loss(route: Route, found: dict[int, bytes], elsewhere: int) -> None:

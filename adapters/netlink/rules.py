@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import struct
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from socket import AF_INET, AF_INET6
 
 from adapters.netlink.codec import (
@@ -19,6 +19,7 @@ from adapters.netlink.codec import (
     attribute,
     number,
     payloads,
+    printed,
     string,
     text,
     u32,
@@ -147,4 +148,4 @@ def _packed(rule: Rule) -> bytes:
 
 
 def _prefix(payload: bytes | None, length: int) -> str | None:
-    return f"{ip_address(payload)}/{length}" if payload else None
+    return f"{printed(payload)}/{length}" if payload else None

@@ -121,17 +121,17 @@ def test_without_the_privilege_it_is_told_in_the_log_and_nothing_fails(
     monkeypatch.setattr(announcing, "packet_socket", refused)
     with caplog.at_level(logging.WARNING):
         real.host.announce(index)
-    (record,) = caplog.records
-    assert "net7" in record.getMessage()
-    assert "not permitted" in record.getMessage()
+        eventually(lambda: bool(caplog.records))
+    assert "net7" in caplog.text
+    assert "not permitted" in caplog.text
 
 
 def test_no_descriptor_and_no_thread_stays_behind(real: RealWorld, index: int) -> None:
     before, threads = len(os.listdir("/proc/self/fd")), threading.active_count()
     for _ in range(10):
         real.host.announce(index)
-    eventually(lambda: threading.active_count() == threads)
-    eventually(lambda: len(os.listdir("/proc/self/fd")) == before)
+    eventually(lambda: threading.active_count() <= threads)
+    eventually(lambda: len(os.listdir("/proc/self/fd")) <= before)
 
 
 def _known(real: RealWorld) -> dict[str, str]:

@@ -189,4 +189,4 @@ class RoutingContract(OnAKernel):
             host.add_route(index, ROUTES[0])
             host.facts(index)
             fails(Code.NOT_FOUND, lambda: host.add_neighbour(ABSENT, Neighbour(address="192.0.2.77", mac=MAC)))
-        assert len(os.listdir("/proc/self/fd")) == before
+        assert len(os.listdir("/proc/self/fd")) <= before  # an earlier test's announcement may end meanwhile

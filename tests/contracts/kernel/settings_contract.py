@@ -196,4 +196,4 @@ class SettingsContract(OnAKernel):
             host.sysctls(index, (IGNORE, "ipv4/no_such_thing"))
             host.facts(index)
             fails(Code.INVALID, lambda: host.set_sysctl(index, Sysctl(name=IGNORE, value="many")))
-        assert len(os.listdir("/proc/self/fd")) == before
+        assert len(os.listdir("/proc/self/fd")) <= before  # an earlier test's announcement may end meanwhile
