@@ -13,7 +13,7 @@ PREPARE, ATTACH = dirname(PLACES.prepare_socket), dirname(PLACES.attach_socket)
 INVENTORY, OUTCOMES = dirname(PLACES.inventory_socket), dirname(PLACES.outcomes_socket)
 STATE = dirname(PLACES.state_socket)
 MOUNTED = {
-    "dataplane": {PLACES.runtime_dir, "/var/run/cdi", "/var/run/netns"},
+    "dataplane": {PLACES.runtime_dir, "/var/run/cdi", "/var/run/netns", "/sys/fs/bpf"},
     "watch": {INVENTORY},
     "nri": {ATTACH, STATE, OUTCOMES, PLACES.ledger, "/var/run/nri"},
     "dra": {
