@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -129,8 +129,9 @@ class WholeNode:
         """The process of each command now."""
         found = {}
         for child in children(up.pid):
-            words = Path(f"/proc/{child}/cmdline").read_bytes().decode().split("\0")
-            found.update({name: child for name in PROCESSES if name in words})
+            with suppress(OSError):  # it may end any moment
+                words = Path(f"/proc/{child}/cmdline").read_bytes().decode().split("\0")
+                found.update({name: child for name in PROCESSES if name in words})
         return found
 
     def claim(self, pod: PodRef, device: str, name: str = "net", **parameters: object) -> ClaimRef:

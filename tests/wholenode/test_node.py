@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -178,3 +181,64 @@ def test_the_second_pod_of_a_claim_is_refused_and_its_events_say_why(node: Whole
 def _is_about(event: dict[str, Any], pod: PodRef) -> bool:
     about = event["involvedObject"]
     return (about["kind"], about["name"], event["reason"]) == ("Pod", pod.name, "ContainerRefused")
+
+
+GARBAGE = (
+    b"\0" * 70000,
+    b"\xff" * 64,
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\xff" * 999,
+    b"GET / HTTP/1.1\r\n\r\n",
+    b"",
+)
+
+
+def test_garbage_on_every_socket_leaves_no_descriptor_and_no_thread_behind(node: WholeNode) -> None:
+    node.add_card("card0")
+    up = node.up()
+    node.ready("card0")
+    attach_and_detach(node, "before")
+    pids = node.pids(up)
+    sockets = [path for path in node.root.rglob("*") if path.is_socket() and path.name != "nri.sock"]
+    assert {path.name for path in sockets} == {"dataplane.sock", "watch.sock", "dra.sock", "dra.net-reg.sock"}
+    assert len(sockets) == 6, "two of the dataplane, the watcher's, the outcomes', the kubelet's two"
+    spoil(sockets)
+    before = usage(pids)
+    for _ in range(20):
+        spoil(sockets)
+    soon("what it was before", lambda: all(usage(pids)[name] <= before[name] for name in pids))
+    assert node.pids(up) == pids, "none of them ended"
+    assert "Traceback" not in node.log()
+    attach_and_detach(node, "after")
+
+
+def spoil(sockets: list[Path]) -> None:
+    """Send garbage of all kinds to all of them, and hang up."""
+    for path in sockets:
+        for garbage in GARBAGE:
+            with socket.socket(socket.AF_UNIX) as stranger:
+                stranger.settimeout(5)
+                stranger.connect(str(path))
+                with suppress(OSError):  # hung up on: as good an answer as any
+                    stranger.sendall(garbage)
+
+
+def usage(pids: dict[str, int]) -> dict[str, int]:
+    """Descriptors and threads of each process, with room for what comes and goes by itself."""
+    return {
+        name: len(os.listdir(f"/proc/{pid}/fd")) + len(os.listdir(f"/proc/{pid}/task")) for name, pid in pids.items()
+    }
+
+
+def test_dra_is_registered_again_after_each_of_many_restarts(node: WholeNode) -> None:
+    rounds = int(os.environ.get("KND_RESTARTS", "5"))
+    node.add_card("card0")
+    up = node.up()
+    node.ready("card0")
+    for number in range(rounds):
+        offers = node.log().count("offered to the kubelet")
+        first = node.pids(up)["dra"]
+        os.kill(first, signal.SIGTERM if number % 2 else signal.SIGKILL)
+        soon("another dra", lambda old=first: node.pids(up).get("dra", old) != old)  # type: ignore[misc]
+        soon("its offer", lambda seen=offers: node.log().count("offered to the kubelet") > seen)  # type: ignore[misc]
+        node.kubelet.wait_registered(DEFAULT_DRIVER, PATIENCE)
+    soon("an answer", lambda: prepare(node, node.claim(POD, "card0")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from google.protobuf.message import Message
@@ -103,6 +103,16 @@ class Listener:
             yield Wire(sock)
         finally:
             sock.close()
+
+    def waiting(self) -> int:
+        """How many connections nobody has accepted; they are closed."""
+        self._socket.setblocking(False)
+        count = 0
+        with suppress(BlockingIOError):
+            while True:
+                self._socket.accept()[0].close()
+                count += 1
+        return count
 
     def close(self) -> None:
         """No more connections."""
