@@ -10,7 +10,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import platform
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -44,7 +43,7 @@ class LinkInfo:
 
 def call(command: int, attributes: bytes) -> tuple[int, bytes]:
     """Carry a command out: its result and the attributes as the kernel left them. OSError with the kernel's number."""
-    number = NUMBERS.get(platform.machine())
+    number = NUMBERS.get(os.uname().machine)
     if number is None:
         raise OSError(errno.ENOSYS, "bpf(2) has no known number on this machine")
     buffer = ctypes.create_string_buffer(attributes, _ATTRIBUTES)
