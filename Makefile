@@ -3,6 +3,11 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 TIERS ?=
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+# A dot for each package that pip looks at; what goes wrong is on standard error, in full.
+DOTS := | { while read -r word _; do if [ "$$word" = Collecting ]; then printf .; fi; done; echo; }
+PIP := $(PY) -m pip install --disable-pip-version-check --progress-bar off --editable
 MADE_FROM := setup.cfg pyproject.toml
 
 .DEFAULT_GOAL := help
@@ -32,13 +37,13 @@ protos: $(VENV)/installed-test
 	done
 
 $(VENV)/installed: $(MADE_FROM) | $(VENV)/made
-	@echo "== installing knd into $(VENV)"
-	@$(PY) -m pip install --disable-pip-version-check --editable .
+	@echo "== installing knd into $(VENV): about 50 packages, half a minute"
+	@$(PIP) . $(DOTS)
 	@touch $@
 
 $(VENV)/installed-test: $(MADE_FROM) | $(VENV)/made
-	@echo "== installing knd and what its tests need into $(VENV)"
-	@$(PY) -m pip install --disable-pip-version-check --editable '.[test]'
+	@echo "== installing knd and what its tests need into $(VENV): about 80 packages, a minute"
+	@$(PIP) '.[test]' $(DOTS)
 	@touch $(VENV)/installed $@
 
 # The first Python that is new enough and can make a virtual environment; PYTHON=... names one.
