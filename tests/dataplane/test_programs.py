@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -152,6 +154,35 @@ if bpf.allowed():
         real.dataplane.unprepare(claim_ref().uid, call(real))
         assert real.machine.programs.held() == frozenset()
         eventually(lambda: not any(bpf.alive(program.id) for program in before[0].programs))
+
+    @pytest.mark.parametrize("seed", range(8))
+    def test_whatever_the_host_had_and_the_pod_did_the_host_has_it_again(real: RealBench, seed: int) -> None:
+        dice, index = random.Random(seed), real.devices[0].ifindex
+        for number, hook in enumerate(_some_hooks(dice)):
+            plant(real.kernel.host, index, hook, f"host_{number}")
+        before = facts(real)
+        _tamper(real, dice, *_attach(real, *dice.choice([(), (RemovePrograms(),), (SWITCHING, RemovePrograms())])))
+        _detach(real)
+        assert facts(real) == before
+
+    def _some_hooks(dice: random.Random) -> list[str]:
+        """Any number of programs in each hook but XDP's, which takes one."""
+        many = dice.choices([hook for hook in HOOKS if hook != "xdp"], k=dice.randrange(6))
+        return [*many, *dice.choice([[], ["xdp"]])]
+
+    def _tamper(real: RealBench, dice: random.Random, pod: Namespace, index: int) -> None:
+        there = real.machine.programs.attached(pod, index)
+        real.machine.programs.detach(pod, index, tuple(program for program in there if dice.random() < 0.5))
+        free = not any(program.hook == "xdp" for program in real.machine.programs.attached(pod, index))
+        for hook in _some_hooks(dice):
+            if hook != "xdp" or free:
+                plant(pod, index, hook, "of_the_pod")
+        now = real.machine.offloads.read(pod, index).features
+        for switch in dice.sample(now, 4):
+            with suppress(Failure):  # one that another feature holds back
+                wish = Offloads(features=(replace(switch, on=not switch.on),))
+                real.machine.offloads.write(pod, index, wish)
+        pod.close()
 
     def _forget_held(real: RealBench) -> None:
         """As a process does that ends, without a bpf file system."""
