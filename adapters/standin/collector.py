@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import gzip
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 
@@ -26,6 +28,7 @@ class SeenSpan:
     end_ns: int
     attributes: dict[str, str]
     failed: bool
+    service: str
 
 
 class Collector:
@@ -67,7 +70,10 @@ class Collector:
     def _take(self, body: bytes) -> None:
         request = ExportTraceServiceRequest.FromString(body)
         seen = [
-            _seen(span) for resource in request.resource_spans for scope in resource.scope_spans for span in scope.spans
+            _seen(span, _texts(sent.resource.attributes).get("service.name", ""))
+            for sent in request.resource_spans
+            for scope in sent.scope_spans
+            for span in scope.spans
         ]
         with self._arrived:
             self._spans.extend(seen)
@@ -93,7 +99,7 @@ class Collector:
         return Handler
 
 
-def _seen(span: Span) -> SeenSpan:
+def _seen(span: Span, service: str) -> SeenSpan:
     return SeenSpan(
         name=span.name,
         trace=span.trace_id.hex(),
@@ -101,9 +107,13 @@ def _seen(span: Span) -> SeenSpan:
         parent=span.parent_span_id.hex(),
         start_ns=span.start_time_unix_nano,
         end_ns=span.end_time_unix_nano,
-        attributes={
-            entry.key: str(getattr(entry.value, entry.value.WhichOneof("value") or "string_value"))
-            for entry in span.attributes
-        },
+        attributes=_texts(span.attributes),
         failed=span.status.code == Status.STATUS_CODE_ERROR,
+        service=service,
     )
+
+
+def _texts(entries: Iterable[KeyValue]) -> dict[str, str]:
+    return {
+        entry.key: str(getattr(entry.value, entry.value.WhichOneof("value") or "string_value")) for entry in entries
+    }

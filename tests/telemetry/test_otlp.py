@@ -193,3 +193,20 @@ def test_closing_leaves_no_thread_behind(monkeypatch: pytest.MonkeyPatch, collec
     tracer.close()
     left = [thread for thread in set(threading.enumerate()) - before if "process_request" not in thread.name]
     assert left == []
+
+
+@pytest.mark.parametrize(
+    ("more", "service"),
+    [
+        ({}, "knd-test"),
+        ({"OTEL_SERVICE_NAME": "mine"}, "mine"),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "service.name=theirs,k8s.cluster.name=c"}, "theirs"),
+    ],
+)
+def test_a_service_is_called_as_the_environment_says(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch, more: dict[str, str], service: str
+) -> None:
+    tracer = exporting(monkeypatch, collector.url, **more)
+    tracer.record(ATTACH, PARENT)
+    assert seen(collector, "attach").service == service
+    tracer.close()
