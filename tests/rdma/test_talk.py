@@ -6,6 +6,7 @@ import errno
 import os
 import struct
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -139,11 +140,21 @@ def test_an_acknowledgement_is_no_answer_to_a_question(talk: Talk, kernel: RdmaK
         nldev.exclusive(talk)
 
 
-def test_work_that_never_ends_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    held = threading.Event()
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """A descriptor that is taken for another namespace's."""
     monkeypatch.setattr("adapters.rdma.socket._opened", lambda _seconds: _Closing())
+    monkeypatch.setattr("adapters.rdma.socket._enter", lambda _descriptor: None)
+    monkeypatch.setattr("adapters.rdma.socket.is_own", lambda _descriptor: False)
+    own = os.open("/proc/self/ns/net", os.O_RDONLY)
+    yield own
+    os.close(own)
+
+
+def test_work_that_never_ends_is_left_behind(elsewhere: int) -> None:
+    held = threading.Event()
     with pytest.raises(Failure) as caught:
-        talking(lambda _talk: held.wait(), None, 0.05)
+        talking(lambda _talk: held.wait(30), elsewhere, 0.05)
     assert caught.value.code is Code.DEADLINE
     held.set()
     for thread in threading.enumerate():
@@ -151,17 +162,12 @@ def test_work_that_never_ends_is_left_behind(monkeypatch: pytest.MonkeyPatch) ->
             thread.join()
 
 
-def test_each_conversation_leaves_no_descriptor_and_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.rdma.socket._opened", lambda _seconds: _Closing())
+def test_each_conversation_leaves_no_descriptor_and_no_thread(elsewhere: int) -> None:
     before = len(os.listdir("/proc/self/fd"))
-    own = os.open("/proc/self/ns/net", os.O_RDONLY)
-    try:
-        for _ in range(5):
-            assert talking(lambda _talk: 5, own, 1.0) == 5
-            with pytest.raises(Failure):
-                talking(_failing, own, 1.0)
-    finally:
-        os.close(own)
+    for _ in range(5):
+        assert talking(lambda _talk: 5, elsewhere, 1.0) == 5
+        with pytest.raises(Failure):
+            talking(_failing, elsewhere, 1.0)
     assert len(os.listdir("/proc/self/fd")) == before
     assert "knd-rdma" not in {thread.name for thread in threading.enumerate()}
 
