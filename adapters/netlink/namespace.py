@@ -19,21 +19,30 @@ from adapters.netlink import (
 from adapters.netlink.handle import named
 from adapters.netlink.interfaces import LinkHandle
 from adapters.netlink.links import link as link_of
+from adapters.netlink.links import relation
 from adapters.netlink.nsfs import inside
-from ports.devices import Address, LinkFacts, Neighbour, Route, Rule, Sysctl
+from adapters.netlink.pci import PciAddresses
+from ports.devices import Address, Link, LinkFacts, Neighbour, Route, Rule, Sysctl
 from ports.errors import Code, Failure
+
+BOUND_BY_PARENT = ("macvlan", "macvtap", "vlan")  # the kinds whose ndo_change_mtu refuses more than the parent has
 
 
 class NetlinkNamespace(LinkHandle):
     """Implements ``ports.kernel.Namespace``. Owns ``descriptor``, which is what keeps the namespace alive."""
+
+    def __init__(self, descriptor: int, functions: PciAddresses, timeout: float) -> None:
+        super().__init__(descriptor, functions, timeout)
+        self._functions = functions
 
     def facts(self, ifindex: int) -> LinkFacts:
         """The link with all that rtnetlink knows of it; rules only where a route of it is in a table of its own."""
         message, addresses = self._message(ifindex), self.addresses(ifindex)
         kept = routes.restored(self._routes(ifindex), addresses)
         tables = {route.table for route in kept} - rules.COMMON_TABLES
+        link = link_of(message, self._pci)
         return LinkFacts(
-            link=link_of(message, self._pci),
+            link=link,
             addresses=addresses,
             routes=kept,
             neighbours=self._neighbours(ifindex),
@@ -41,7 +50,15 @@ class NetlinkNamespace(LinkHandle):
             tuning=properties.tuning(message),
             alternative_names=properties.alternative_names(message),
             alias=properties.alias(message),
+            lower_mtu=self._lower_mtu(message, link),
         )
+
+    def _lower_mtu(self, message: bytes, link: Link) -> int | None:
+        """What bounds the MTU from below: a macvlan's or VLAN's parent, a VF's physical function."""
+        lower = relation(message).lower if link.identity.link_kind in BOUND_BY_PARENT else None
+        if lower is not None:
+            return self.link(lower).mtu
+        return self._functions.physical_mtu(link.identity.pci_address) if link.identity.pci_address else None
 
     def addresses(self, ifindex: int) -> tuple[Address, ...]:
         """The addresses of one link, in the kernel's order: a secondary after its primary."""

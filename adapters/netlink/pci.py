@@ -6,6 +6,7 @@ leads to ``/sys/bus``, which shows all.
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 
@@ -31,3 +32,13 @@ class PciAddresses:
             return None
         path = os.path.realpath(os.path.join(self._root, "bus", bus, "devices", device))
         return next((part for part in reversed(path.split("/")) if ADDRESS.fullmatch(part)), None)
+
+    def physical_mtu(self, address: str) -> int | None:
+        """The MTU of the physical function of a virtual one; None for what is none, or whose PF has no interface here."""
+        for path in sorted(glob.glob(os.path.join(self._root, "bus/pci/devices", address, "physfn/net/*/mtu"))):
+            try:
+                with open(path, encoding="ascii") as file:
+                    return int(file.read())
+            except (OSError, ValueError):  # gone meanwhile
+                continue
+        return None

@@ -108,8 +108,8 @@ def _route_obstacle(
         return f"its table {route.table} is no table of the VRF"
     if route.source is not None and route.source not in local:
         return f"its source {route.source} is no address of the interface in the pod"
-    if any((":" in gateway) != (":" in route.destination) for gateway in _all_gateways(route)):
-        return "its gateway is of another address family"
+    if any((":" in text) != (":" in route.destination) for text in _ends(route)):
+        return "its gateway or source is of another address family"
     for gateway in _gateways(route):
         if gateway in local:
             return f"its gateway {gateway} is the interface itself in the pod"
@@ -118,9 +118,8 @@ def _route_obstacle(
     return ""
 
 
-def _all_gateways(route: Route) -> Iterator[str]:
-    if route.gateway is not None:
-        yield route.gateway
+def _ends(route: Route) -> Iterator[str]:
+    yield from filter(None, (route.gateway, route.source))
     yield from (hop.gateway for hop in route.hops)
 
 

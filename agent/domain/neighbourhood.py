@@ -61,7 +61,7 @@ def _vrf_collisions(taken: _Taken, mine: set[str]) -> Iterator[str]:
         by_name[name][table] = owners
     for table, names in tables.items():
         if len(names) > 1 and mine & names.keys():
-            yield f"the VRFs {' and '.join(names)} would share table {table}; set interface.vrf.table"
+            yield f"the VRFs {' and '.join(sorted(names))} would share table {table}; set interface.vrf.table"
     for name, numbers in by_name.items():
         if len(numbers) > 1 and name in mine:
             yield f"the VRF {name} would have the tables {' and '.join(map(str, numbers))}; set one interface.vrf.table"

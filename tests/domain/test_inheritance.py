@@ -45,7 +45,7 @@ def test_routes_that_lead_nowhere_and_those_with_several_hops_go_along() -> None
         (route(gateway="198.51.100.1"), "its gateway 198.51.100.1 is in no network"),
         (route(gateway="192.0.2.5"), "its gateway 192.0.2.5 is the interface itself"),
         (route(hops=(Hop(gateway="192.0.2.1"), Hop(gateway="198.51.100.1"))), "its gateway 198.51.100.1"),
-        (route(gateway="fe80::1"), "its gateway is of another address family"),
+        (route(gateway="fe80::1"), "its gateway or source is of another address family"),
     ],
 )
 def test_a_route_that_the_pods_kernel_would_refuse_is_left_behind_and_told(left: Route, words: str) -> None:

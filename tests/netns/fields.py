@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from adapters.netlink.namespace import NetlinkNamespace
 from agent.domain.claims import Allocated, Configured
 from agent.domain.planning import plan
 from ports.devices import LinkFacts
-from ports.kernel import Namespace
 from ports.netconfig import decode
 from ports.plan import Plan
 from tests.contracts.dataplane.contract import CLAIM, POD, call, facts, sandbox
@@ -31,7 +31,7 @@ class Pod:
         self.plan: Plan | None = None
 
     @property
-    def host(self) -> Namespace:
+    def host(self) -> NetlinkNamespace:
         """The private host."""
         return self.bench.kernel.host
 

@@ -16,6 +16,7 @@ from ports.errors import Failure
 from ports.netconfig import decode
 from tests.contracts.programs.real import plant
 from tests.netns.fields import Pod
+from tests.support.private_net import add_link
 
 pytestmark = pytest.mark.netns
 
@@ -334,3 +335,10 @@ def test_a_source_that_comes_with_a_later_device_is_refused_when_planning(pod: P
             },
             {"interface": {"addresses": ["10.0.0.5/24"]}},
         )
+
+
+def test_the_mtu_of_a_macvlans_parent_is_known(pod: Pod) -> None:
+    pod.host.set_mtu(pod.index(), 1400)
+    index = add_link(pod.host, "child0", "macvlan", lower=pod.index())
+    assert pod.host.facts(index).lower_mtu == 1400
+    assert pod.host.facts(pod.index()).lower_mtu is None  # the other end of a veth bounds nothing

@@ -13,6 +13,7 @@ from adapters.netlink.codec import Request
 from adapters.netlink.kernel import NetlinkKernel
 from adapters.netlink.namespace import NetlinkNamespace
 from adapters.netlink.nsfs import open_namespace
+from adapters.netlink.pci import PciAddresses
 from ports.devices import Address, Link, Route
 from ports.errors import Code, Failure
 from tests.netns.world import RealWorld
@@ -130,7 +131,7 @@ def test_a_name_taken_between_look_and_move_leaves_the_link_in_the_host(real: Re
     path = real.add_namespace()
     pod = real.kernel.open(path)
     real.host.move(first.identity.ifindex, pod, "net1")
-    late = _SeesTheNameLate(open_namespace(path), lambda _bus, _device: None, 10.0)
+    late = _SeesTheNameLate(open_namespace(path), PciAddresses("/sys"), 10.0)
     with pytest.raises(Failure) as caught:
         real.host.move(second.identity.ifindex, late, "net1")
     names = {link.name for link in late.links()}

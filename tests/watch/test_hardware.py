@@ -110,3 +110,16 @@ def test_the_kernels_parent_device_leads_to_the_pci_function(tree: Tree) -> None
 def test_other_parents_lead_to_none(tree: Tree, bus: str, device: str) -> None:
     tree.bus_device("pci", BRIDGED)
     assert PciAddresses(str(tree.root))(bus, device) is None
+
+
+def test_a_virtual_function_is_bound_by_the_mtu_of_its_physical_function(tree: Tree) -> None:
+    tree.bus_device("pci", "pci0000:3a/0000:3b:00.0")
+    tree.bus_device("pci", BRIDGED)
+    find = PciAddresses(str(tree.root))
+    assert find.physical_mtu(CARD) is None
+    (tree.root / "devices" / BRIDGED / "physfn").symlink_to(tree.root / "devices/pci0000:3a/0000:3b:00.0")
+    assert find.physical_mtu(CARD) is None
+    interface = tree.root / "devices/pci0000:3a/0000:3b:00.0/net/ens1"
+    interface.mkdir(parents=True)
+    (interface / "mtu").write_text("4000\n")
+    assert find.physical_mtu(CARD) == 4000
