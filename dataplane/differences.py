@@ -11,7 +11,7 @@ from dataclasses import fields, replace
 
 from ports.devices import Link, LinkFacts, Offloads, Program, Switch, Tuning
 
-LINK_KEYS = ("name", "mac", "mtu", "up")
+LINK_KEYS = ("name", "mac", "mtu", "up", "flags")
 
 
 def changed(before: LinkFacts, now: LinkFacts) -> tuple[str, ...]:
@@ -26,7 +26,7 @@ def lacking(before: LinkFacts, now: LinkFacts) -> tuple[str, ...]:
 
 
 def link_differences(now: Link, before: Link) -> tuple[str, ...]:
-    """Which of name, MAC, MTU and administrative state are others."""
+    """Which of name, MAC, MTU, administrative state and flags are others."""
     return tuple(key for key in LINK_KEYS if getattr(now, key) != getattr(before, key))
 
 

@@ -79,6 +79,8 @@ def _link(machine: Machine, index: int, before: LinkFacts, now: LinkFacts) -> It
         yield partial(host.set_up, index, False)
     if "mac" in differences:
         yield partial(host.set_mac, index, before.link.mac)
+    if "flags" in differences:
+        yield partial(host.set_flags, index, before.link.flags)
     if "mtu" in differences:
         yield partial(host.set_mtu, index, before.link.mtu)
     if (tuning := to_tune(before.tuning, now.tuning)) != Tuning():
@@ -112,8 +114,13 @@ def _addressing(machine: Machine, index: int, before: LinkFacts) -> Iterator[Act
 
 
 def _add_addresses(host: Namespace, index: int, addresses: tuple[Address, ...]) -> None:
-    """All or as far as it goes: of several in one network the first is the primary, so none may overtake another."""
-    for address in addresses:
+    """All or as far as it goes: of several in one network the first is the primary, so none may overtake another.
+
+    The kernel shows IPv6 addresses of one scope newest first (ipv6_link_dev_addr) and prefers them in that order.
+    """
+    six = tuple(address for address in addresses if ":" in address.prefix)
+    four = tuple(address for address in addresses if address not in six)
+    for address in (*four, *reversed(six)):
         host.add_address(index, address)
 
 

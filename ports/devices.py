@@ -12,6 +12,9 @@ AttributeValue = str | int | bool
 MAIN_TABLE = 254
 SCOPE_UNIVERSE = 0
 SCOPE_LINK = 253
+SETTABLE_FLAGS = (
+    0x4 | 0x80 | 0x100 | 0x200 | 0x1000
+)  # IFF_DEBUG, _NOARP, _PROMISC, _ALLMULTI, _MULTICAST (netdevice(7))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,7 +103,8 @@ class Route:
 class Link:
     """One interface as the kernel shows it in one namespace. ``up`` is the administrative state (IFF_UP).
 
-    ``encapsulation`` is the name of its ARP hardware type (``ether``, ``infiniband``).
+    ``encapsulation`` is the name of its ARP hardware type (``ether``, ``infiniband``). ``flags`` are those of its IFF_
+    flags that are set by people and programs (``SETTABLE_FLAGS``): whoever holds a namespace can leave them on it.
     """
 
     identity: Identity
@@ -114,6 +118,7 @@ class Link:
     loopback: bool = False
     operstate: str = "unknown"
     encapsulation: str = "ether"
+    flags: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

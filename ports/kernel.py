@@ -76,6 +76,10 @@ class Namespace(Protocol):
         """Set the administrative state."""
         ...
 
+    def set_flags(self, ifindex: int, flags: int) -> None:
+        """Set the flags of ``ports.devices.SETTABLE_FLAGS``: these on, all others of them off."""
+        ...
+
     def add_address(self, ifindex: int, address: Address) -> None:
         """Add an address; one that is there already is a success. IPv6 duplicate detection: see ``Address``."""
         ...

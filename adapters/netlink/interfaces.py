@@ -70,6 +70,10 @@ class LinkHandle(Handle):
         """Set the administrative state."""
         self.socket.change(links.switching(ifindex, up), f"{named(ifindex)} {'up' if up else 'down'}")
 
+    def set_flags(self, ifindex: int, flags: int) -> None:
+        """Set the flags that people set."""
+        self.socket.change(links.flagging(ifindex, flags), f"flags of {named(ifindex)}")
+
     def set_tuning(self, ifindex: int, tuning: Tuning) -> None:
         """Set what is not None. The kernel ignores attributes that it does not know, so they are looked for first."""
         subject = f"queue and segment sizes of {named(ifindex)}"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from adapters.netlink.codec import HEADER, Request, attribute, number, payloads, string, text, u32
-from ports.devices import Identity, Link
+from ports.devices import SETTABLE_FLAGS, Identity, Link
 
 RTM_GETLINK, RTM_SETLINK = 18, 19
 IFF_UP, IFF_LOOPBACK = 0x1, 0x8
@@ -100,6 +100,11 @@ def switching(ifindex: int, up: bool) -> Request:
     return Request(kind=RTM_SETLINK, body=BODY.pack(0, 0, ifindex, IFF_UP if up else 0, IFF_UP))
 
 
+def flagging(ifindex: int, flags: int) -> Request:
+    """Set the flags that people set."""
+    return Request(kind=RTM_SETLINK, body=BODY.pack(0, 0, ifindex, flags & SETTABLE_FLAGS, SETTABLE_FLAGS))
+
+
 def relation(message: bytes) -> Relation:
     """The link's relations. A lower link in another namespace is none of ours."""
     found = payloads(message, START)
@@ -121,6 +126,7 @@ def link(message: bytes, pci: FindPci) -> Link:
         mac=_hardware(found.get(IFLA_ADDRESS)),
         mtu=number(found.get(IFLA_MTU)) or 0,
         up=bool(flags & IFF_UP),
+        flags=flags & SETTABLE_FLAGS,
         min_mtu=number(found.get(IFLA_MIN_MTU)) or 0,
         max_mtu=number(found.get(IFLA_MAX_MTU)) or 0,
         master=number(found.get(IFLA_MASTER)),

@@ -134,6 +134,16 @@ class KernelContract(OnAKernel):
         host.set_mac(index, "02:00:00:00:00:09")
         assert (host.link(index).mtu, host.link(index).mac) == (1400, "02:00:00:00:00:09")
 
+    def test_flags_that_people_set_are_seen_and_set_and_no_others(self, world: World, host: Namespace) -> None:
+        index = world.add_link("net7").identity.ifindex
+        flags = host.link(index).flags
+        host.set_up(index, True)
+        host.set_flags(index, flags ^ 0x380)  # promiscuous, all multicast, no ARP
+        assert host.link(index).flags == flags ^ 0x380
+        assert host.link(index).up
+        host.set_flags(index, flags)
+        assert host.link(index).flags == flags
+
     def test_an_mtu_out_of_range_fails_in_the_kernels_words(self, world: World, host: Namespace) -> None:
         made = world.add_link("net7")
         failure = fails(Code.KERNEL, lambda: host.set_mtu(made.identity.ifindex, 20))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from ipaddress import ip_address, ip_network
 
-from ports.devices import Identity, Link, Neighbour, Rule, Sysctl, Tuning
+from ports.devices import SETTABLE_FLAGS, Identity, Link, Neighbour, Rule, Sysctl, Tuning
 from ports.errors import Code, Failure
 from tests.contracts.kernel.model import Calls, Device, Net, refused
 
@@ -28,6 +28,11 @@ class Settings:
     def fileno(self) -> int:
         """No file: a number that no system call takes for one."""
         return -1
+
+    def set_flags(self, ifindex: int, flags: int) -> None:
+        """Set the flags that people set."""
+        with self._call("set_flags"):
+            self._device(ifindex).change(flags=flags & SETTABLE_FLAGS)
 
     def set_tuning(self, ifindex: int, tuning: Tuning) -> None:
         """Set what is not None; a size that suits plain IPv4 becomes that of IPv4 too, as in Linux."""

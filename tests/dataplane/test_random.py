@@ -1,0 +1,245 @@
+"""Random configurations and a pod that tampers, on the real kernel: what the host gets back is what it gave.
+
+The host is looked at with ``ip`` and /proc and not with the code under test; the pod tampers with the same programs, as
+anybody with CAP_NET_ADMIN in there can.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dataplane.facts import host_facts
+from ports.devices import Address, Identity, LinkFacts, Neighbour, Offloads, Route, Rule, Switch, Sysctl, Tuning
+from ports.plan import (
+    AddAddress,
+    AddAlternativeName,
+    AddNeighbour,
+    AddRoute,
+    AddRule,
+    Announce,
+    DevicePlan,
+    Move,
+    Plan,
+    Release,
+    RemovePrograms,
+    Rename,
+    SetMac,
+    SetMtu,
+    SetOffloads,
+    SetSysctl,
+    SetUp,
+    Step,
+    Tune,
+)
+from tests.contracts.dataplane.contract import CLAIM, POD, call, sandbox
+from tests.dataplane.real_bench import RealBench
+from tests.support.private_net import add_link
+
+pytestmark = pytest.mark.netns
+
+FLEETING = {"valid_life_time", "preferred_life_time", "operstate", "flags"}
+STEPS = ("mtu", "mac", "tune", "name", "sysctl", "offloads", "programs", "route", "rule", "neighbour", "announce")
+TAMPERING = (
+    "ip link set {n} address 02:66:66:66:66:66",
+    "ip link set {n} mtu 1300",
+    "ip link set {n} mtu 900",
+    "ip link set {n} alias mine",
+    "ip link set {n} promisc on",
+    "ip link set {n} allmulticast on",
+    "ip link set {n} multicast off",
+    "ip link set {n} arp off",
+    "ip link set {n} txqueuelen 7",
+    "ip link set {n} gso_max_size 4096",
+    "ip link set {n} down",
+    "ip link property add dev {n} altname ens1",
+    "ip link property add dev {n} altname uplink0",
+    "ip link property add dev {n} altname fabric-of-the-pod",
+    "ip address add 192.0.2.1/24 dev {n}",
+    "ip address add 203.0.113.77/28 dev {n}",
+    "ip address flush dev {n}",
+    "ip route add 10.66.0.0/16 dev {n}",
+    "ip neighbour add 192.0.2.66 lladdr 02:66:66:66:66:66 dev {n}",
+    "ip rule add pref 66 iif {n} table 66",
+    "tc qdisc add dev {n} clsact",
+    "tc qdisc replace dev {n} root pfifo limit 5",
+    "sh -c 'echo 1 > /proc/sys/net/ipv4/conf/{n}/proxy_arp'",
+    "sh -c 'echo 0 > /proc/sys/net/ipv6/conf/{n}/accept_ra'",
+    "sh -c 'echo 1 > /proc/sys/net/ipv6/conf/{n}/disable_ipv6'",
+    "sh -c 'ip link set {n} down; ip link set {n} name stolen; ip link add {n} type bridge'",
+    "sh -c 'ip link add br66 type bridge; ip link set {n} master br66'",
+)
+
+
+class Node:
+    """A private host with one furnished interface, and one pod."""
+
+    def __init__(self, directory: Path, kind: str) -> None:
+        self.bench = RealBench(directory)
+        self.device = self._device(kind)
+        self._furnish()
+
+    def dump(self) -> dict[str, object]:
+        """The interface as the host's programs show it."""
+        name = self.bench.kernel.host.link(self.device.ifindex).name
+        shows = {
+            "link": f"link show dev {name}",
+            "addresses": f"address show dev {name}",
+            "routes": f"route show table all dev {name}",
+            "routes6": f"-6 route show table all dev {name}",
+            "neighbours": f"neighbour show nud permanent dev {name}",
+            "rules": "rule show",
+        }
+        seen: dict[str, object] = {
+            key: _steady(self._host("ip", "-j", "-d", *words.split())) for key, words in shows.items()
+        }
+        conf = f"for f in /proc/sys/net/ipv[46]/conf/{name}/*; do echo $f $(cat $f 2>/dev/null); done"
+        return {**seen, "sysctls": self._host("sh", "-c", conf)}
+
+    def settled(self, wanted: dict[str, object] | None = None) -> dict[str, object]:
+        """The dump once it is as wanted, or stays as it is: the kernel makes IPv6 routes a little after the address."""
+        end, seen = time.monotonic() + 5, self.dump()
+        while time.monotonic() < end and (seen != wanted if wanted else True):
+            earlier = seen
+            time.sleep(0.05)
+            seen = self.dump()
+            if wanted is None and seen == earlier:
+                break
+        return seen
+
+    def attach(self, chosen: frozenset[str]) -> None:
+        """The device with these steps and those that always are."""
+        facts = host_facts(self.bench.machine, self.device)
+        steps = tuple(_steps(facts, chosen))
+        device = DevicePlan(request="nic", pool="node1", device=facts.link.name, before=facts, steps=steps)
+        plan = Plan(claim=CLAIM, pod=POD, devices=(device,))
+        self.bench.dataplane.prepare(plan, call(self.bench))
+        self.bench.dataplane.attach(sandbox(self.bench), call(self.bench))
+
+    def tamper(self, command: str) -> None:
+        """Done in the pod; what the kernel refuses is not done."""
+        path = self.bench.netns("sandbox-1").replace("self", str(os.getpid()))
+        inside = ["nsenter", f"--net={path}", "sh", "-c", command.format(n="net1")]
+        subprocess.run(inside, capture_output=True, timeout=30, check=False)
+
+    def detach(self) -> tuple[str, ...]:
+        """Everything home."""
+        return self.bench.dataplane.detach(sandbox(self.bench), call(self.bench)).lost
+
+    def _device(self, kind: str) -> Identity:
+        if kind == "veth":
+            return self.bench.devices[0]
+        host, lower = self.bench.kernel.host, self.bench.devices[1].ifindex
+        index = add_link(host, "mv1", "macvlan", lower)
+        host.set_up(index, True)
+        return host.link(index).identity
+
+    def _furnish(self) -> None:
+        host, index = self.bench.kernel.host, self.device.ifindex
+        host.add_address(index, Address(prefix="198.18.0.1/24"))
+        host.add_address(index, Address(prefix="198.18.0.2/24"))
+        host.add_address(index, Address(prefix="2001:db8:77::1/64"))
+        host.add_route(index, Route(destination="10.77.0.0/16", gateway="198.18.0.254", table=77))
+        host.add_rule(Rule(family=4, priority=900, table=77, source="198.18.0.1/32"))
+        host.add_neighbour(index, Neighbour(address="198.18.0.254", mac="02:00:00:00:00:fe"))
+        host.add_alternative_name(index, "enp59s0f1np1-of-the-host")
+        host.set_alias(index, "to the storage switch")
+        host.set_tuning(index, Tuning(tx_queue_len=700, gso_max_size=32768))
+        host.set_sysctl(index, Sysctl(name="ipv4/rp_filter", value="2"))
+        host.set_sysctl(index, Sysctl(name="ipv6/accept_ra", value="2"))
+
+    def _host(self, *command: str) -> str:
+        path = self.bench.host_netns.replace("self", str(os.getpid()))
+        inside = ["nsenter", f"--net={path}", *command]
+        return subprocess.run(inside, check=True, capture_output=True, text=True, timeout=30).stdout
+
+
+@contextmanager
+def private_node(kind: str) -> Iterator[Node]:
+    with tempfile.TemporaryDirectory(prefix="knd-") as directory:
+        node = Node(Path(directory), kind)
+        try:
+            yield node
+        finally:
+            node.bench.close()
+
+
+def _steady(text: str) -> object:
+    """Without what changes by itself: life times, the carrier, link-local addresses that the kernel makes anew."""
+    return _stripped(json.loads(text or "[]"))
+
+
+def _stripped(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _stripped(each) for key, each in value.items() if key not in FLEETING}
+    if isinstance(value, list):
+        kept = [_stripped(each) for each in value if not _is_made(each)]
+        return sorted(kept, key=str) if all(isinstance(each, dict) and "dst" in each for each in kept) else kept
+    return value
+
+
+def _is_made(value: object) -> bool:
+    text = json.dumps(value)
+    return isinstance(value, dict) and "ifname" not in value and ("fe80::" in text or "ff00::" in text)
+
+
+def _steps(facts: LinkFacts, chosen: frozenset[str]) -> Iterator[Step]:
+    made: dict[str, Step] = {
+        "mtu": SetMtu(mtu=1420, before=facts.link.mtu),
+        "mac": SetMac(mac="02:00:5e:00:00:01", before=facts.link.mac),
+        "tune": Tune(tuning=Tuning(tx_queue_len=100, gso_max_size=60000), before=facts.tuning),
+        "name": AddAlternativeName(name="fabric0"),
+        "sysctl": SetSysctl(sysctl=Sysctl(name="ipv4/arp_ignore", value="1")),
+        "offloads": SetOffloads(
+            offloads=Offloads(features=(Switch(name="tx-udp-segmentation", on=False),)), before=facts.offloads
+        ),
+        "programs": RemovePrograms(),
+        "route": AddRoute(route=Route(destination="10.9.0.0/16", gateway="198.18.0.254", table=9)),
+        "rule": AddRule(rule=Rule(family=4, priority=500, table=9, source="198.18.0.1/32")),
+        "neighbour": AddNeighbour(neighbour=Neighbour(address="198.18.0.254", mac="02:00:00:00:00:fe")),
+        "announce": Announce(),
+    }
+    yield from (Release(), Move(temporary_name="kndrandom"))
+    yield from (made[key] for key in ("mtu", "mac", "tune") if key in chosen)
+    yield Rename(name="net1")
+    yield from (made[key] for key in ("name", "sysctl") if key in chosen)
+    yield from (AddAddress(address=address) for address in facts.addresses)
+    yield from (made[key] for key in ("offloads", "programs") if key in chosen)
+    yield SetUp()
+    yield from (made[key] for key in ("route", "rule", "neighbour", "announce") if key in chosen)
+
+
+@settings(max_examples=10, deadline=None, derandomize=True)
+@given(
+    kind=st.sampled_from(("veth", "macvlan")),
+    chosen=st.frozensets(st.sampled_from(STEPS)),
+    tampering=st.lists(st.sampled_from(TAMPERING), max_size=8, unique=True),
+)
+def test_the_host_gets_back_what_it_gave(kind: str, chosen: frozenset[str], tampering: list[str]) -> None:
+    with private_node(kind) as node:
+        before = node.settled()
+        node.attach(chosen)
+        for command in tampering:
+            node.tamper(command)
+        assert node.detach() == ()
+        assert node.settled(before) == before
+
+
+@pytest.mark.parametrize("command", TAMPERING)
+def test_no_single_tampering_leaves_a_trace_in_the_host(command: str) -> None:
+    with private_node("veth") as node:
+        before = node.settled()
+        node.attach(frozenset(STEPS))
+        node.tamper(command)
+        assert node.detach() == ()
+        assert node.settled(before) == before
