@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import signal
 import socket
 import sys
 import threading
@@ -31,6 +30,7 @@ from adapters.kubelet.plugin import KubeletPlugin
 from adapters.logs import setup as logs
 from adapters.outbox.files import FileShelf
 from adapters.telemetry.factory import ClosingTracer, make_tracer
+from agent import endings
 from agent.services.bell import Bell
 from agent.services.inventories import Inventories
 from agent.services.notices import Notices
@@ -192,18 +192,16 @@ def main(argv: list[str] | None = None) -> int:
     about = "Serve the kubelet's DRA calls: read claims, plan, publish devices, write claim status."
     chosen = options.parser("knd dra", about, options.DRA, os.environ).parse_args(argv)
     logs.setup("dra", chosen.log_level, chosen.log_format)
-    told = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: told.set())
+    endings.block()
     try:
         frontend = build(chosen, dict(os.environ))
         health = _health(chosen.bind_address, frontend)
         frontend.start()
     except Failure as failure:
         return _refused(failure)
-    told.wait()
+    endings.wait()
     _side_by_side(frontend.stop, *([health.stop] if health else []))
-    return _leave()
+    return endings.leave()
 
 
 def _refused(failure: Failure) -> int:
@@ -229,18 +227,6 @@ def _side_by_side(*ends: Callable[[], None]) -> None:
         thread.start()
     for thread in threads:
         thread.join(STOP_SECONDS)
-
-
-def _leave() -> int:
-    """A request to a server that does not answer would keep its thread, and thereby this process, past the time to stop."""
-    stuck = [
-        thread.name for thread in threading.enumerate() if not thread.daemon and thread is not threading.main_thread()
-    ]
-    if stuck:
-        log.warning("left without waiting for %s", ", ".join(stuck))
-        logging.shutdown()
-        os._exit(0)
-    return 0
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import signal
 import sys
 import threading
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from adapters.logs import setup as logs
 from adapters.nri.plugin import Plugin
 from adapters.rdma.sysfs import RdmaTree
 from adapters.telemetry.factory import ClosingTracer, make_tracer
+from agent import endings
 from agent.services.attaching import Attacher
 from agent.services.live import Live
 from agent.services.outcomes import Sender
@@ -103,18 +103,16 @@ def main(argv: list[str] | None = None) -> int:
     about = "Serve the container runtime's NRI hooks: attach when a sandbox starts, detach when it ends."
     chosen = options.parser("knd nri", about, options.NRI, os.environ).parse_args(argv)
     logs.setup("nri", chosen.log_level, chosen.log_format)
-    told = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: told.set())
+    endings.block()
     frontend = build(chosen)
     try:
         frontend.start()
     except Failure as failure:
         log.error("cannot start: %s", failure)
         return 1
-    told.wait()
+    endings.wait()
     frontend.stop()
-    return 0
+    return endings.leave()
 
 
 if __name__ == "__main__":
