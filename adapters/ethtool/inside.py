@@ -1,4 +1,7 @@
-"""Work inside a network namespace with a limit of time: each call gets a thread that enters, works and ends.
+"""Work inside another network namespace with a limit of time: each call gets a thread that enters, works and ends.
+
+In the caller's own namespace it works in the caller's thread: starting one costs up to a millisecond, and whoever must
+not wait for a hanging kernel has a thread to lose already.
 
 A thread that entered another namespace is never used again, so a failed way back can do no harm. Where the kernel does
 not answer in time (a driver that hangs under the kernel's lock), the caller goes on without it; the thread ends when
@@ -54,7 +57,9 @@ class _Work(Generic[T]):
 
 
 def inside(descriptor: int, timeout: float, subject: str, act: Callable[[], T]) -> T:
-    """What ``act`` returns or raises when called inside the namespace. DEADLINE after ``timeout`` seconds."""
+    """What ``act`` returns or raises when called inside the namespace. DEADLINE after ``timeout`` seconds in another one."""
+    if is_own(descriptor):
+        return act()
     work = _Work(descriptor, act)
     thread = threading.Thread(target=work, name="setns", daemon=True)
     try:
@@ -68,6 +73,11 @@ def inside(descriptor: int, timeout: float, subject: str, act: Callable[[], T]) 
     if work.error is not None:
         raise work.error
     return work.results[0]
+
+
+def is_own(descriptor: int) -> bool:
+    """Whether the calling thread is in that namespace."""
+    return os.path.samestat(os.stat(OWN), os.fstat(descriptor))
 
 
 def _not_entered(number: int) -> Failure:

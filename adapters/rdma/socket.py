@@ -1,8 +1,8 @@
 """One conversation with the kernel about the RDMA devices of one network namespace.
 
 A move is refused unless the calling *thread* is in the namespace where the device is: the kernel looks at the thread and
-not at its socket. So each conversation has a short-lived thread of its own, which enters the namespace, talks, and ends;
-no other thread ever leaves its own.
+not at its socket. So each conversation in another namespace has a short-lived thread of its own, which enters it, talks,
+and ends; no other thread ever leaves its own.
 """
 
 from __future__ import annotations
@@ -132,21 +132,22 @@ def talking(work: Callable[[Talk], T], namespace: int | None, seconds: float) ->
 
     DEADLINE when that takes too long; the thread is then left to the kernel that holds it.
     """
-    descriptor = None if namespace is None or is_own(namespace) else os.dup(namespace)
+    if namespace is None or is_own(namespace):  # a thread costs up to a millisecond
+        with _opened(seconds) as transport:
+            return work(Talk(transport, seconds))
+    descriptor = os.dup(namespace)
     results: list[T] = []
     errors: list[Exception] = []
 
     def run() -> None:
         try:
-            if descriptor is not None:
-                _enter(descriptor)
+            _enter(descriptor)
             with _opened(seconds) as transport:
                 results.append(work(Talk(transport, seconds)))
         except Exception as error:  # noqa: BLE001 - raised again in the caller's thread
             errors.append(error)
         finally:
-            if descriptor is not None:
-                os.close(descriptor)
+            os.close(descriptor)
 
     thread = threading.Thread(target=run, name="knd-rdma", daemon=True)
     thread.start()

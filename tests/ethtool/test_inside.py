@@ -32,7 +32,16 @@ def test_the_result_or_the_error_is_the_callers(module: ModuleType) -> None:
 
 
 @MODULES
-def test_a_kernel_that_hangs_costs_a_thread_and_not_the_caller(module: ModuleType) -> None:
+def test_in_its_own_namespace_the_caller_works_itself(module: ModuleType) -> None:
+    with open(OWN) as own:
+        assert module.inside(own.fileno(), 10.0, "x", threading.get_ident) == threading.get_ident()
+
+
+@MODULES
+def test_a_kernel_that_hangs_costs_a_thread_and_not_the_caller(
+    module: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "is_own", lambda _descriptor: False)
     answer, threads = threading.Event(), threading.active_count()
     with open(OWN) as own:
         before = _descriptors()
@@ -58,6 +67,7 @@ def test_a_system_without_threads_is_told_and_no_descriptor_lost(
     def refuse(_thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
+    monkeypatch.setattr(module, "is_own", lambda _descriptor: False)
     monkeypatch.setattr(threading.Thread, "start", refuse)
     with open(OWN) as own:
         before = _descriptors()
