@@ -222,7 +222,7 @@ def _steps(facts: LinkFacts, chosen: frozenset[str]) -> Iterator[Step]:
     yield from (made[key] for key in ("route", "rule", "neighbour", "announce") if key in chosen)
 
 
-@settings(max_examples=10, deadline=None, derandomize=True, phases=(Phase.generate,))
+@settings(max_examples=20, deadline=None, derandomize=True, phases=(Phase.generate,))
 @given(
     kind=st.sampled_from(("veth", "macvlan")),
     chosen=st.frozensets(st.sampled_from(STEPS)),
