@@ -1,26 +1,38 @@
-"""The real worker on the guest's own namespace: here that is the host, so that the kernel gives cards back to it."""
+"""The real worker, and the real planning, on the guest's own namespace.
+
+Here that namespace is the host, so the kernel gives back to it the cards of a pod that ends.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields
-from itertools import count
+from dataclasses import fields, replace
+from typing import Any
 
+from adapters.bpf.control import BpfPrograms
 from adapters.clock.host import HostClock
+from adapters.ethtool.control import EthtoolOffloads
 from adapters.netlink.kernel import NetlinkKernel
+from adapters.rdma.control import NetlinkRdma
+from agent.domain.claims import Allocated, Configured
+from agent.domain.planning import plan
 from dataplane.worker import Worker
 from ports.controls import Machine
-from ports.dataplane import Call, Sandbox
+from ports.dataplane import Call, Preparing, Sandbox
 from ports.devices import LinkFacts
-from ports.plan import Plan
+from ports.netconfig import decode
+from ports.plan import ClaimRef, Plan, PodRef
+from ports.results import Attached
 from tests.support.gate import MemoryGate
 from tests.support.ledger import MemoryLedger
-from tests.support.plans import plan, pod_ref
+from tests.support.plans import claim_ref, pod_ref
 from tests.vm.scenarios.pods import Pod
 
-POD = pod_ref("web")
-_NUMBERS = count(1)
+Parameters = Mapping[str, Any]
+AS_ON_THE_HOST: Parameters = {"interface": {"name": "net1"}}
+SECONDS = 240.0  # for one command: the processor is emulated
 
 
 class Host:
@@ -33,75 +45,80 @@ class Host:
         self.gate = MemoryGate()
         self.worker = self._started()
 
-    def facts(self, *names: str) -> tuple[LinkFacts, ...]:
-        """What the host has of these interfaces now."""
-        return tuple(self.kernel.host.facts(self.index(name)) for name in names)
-
-    def index(self, name: str) -> int:
-        """The index of an interface that is in the host."""
-        found = self.kernel.host.find(name)
-        assert found is not None, f"{name} is not in the host"
-        return found.identity.ifindex
+    def facts(self, *names: str, by: Preparing | None = None) -> tuple[LinkFacts, ...]:
+        """All that the host has of these interfaces now; ``by`` another dataplane than the one in here."""
+        found = [self.kernel.host.find(name) for name in names]
+        identities = tuple(link.identity for link in found if link is not None)
+        assert len(identities) == len(names), f"of {names} the host has only {identities}"
+        return (by or self.worker).inspect(identities, self.call())
 
     def call(self) -> Call:
-        """A command of its own, with time enough for an emulated processor."""
-        return Call(key=f"vm-{next(_NUMBERS)}", deadline=self.clock.monotonic() + 240)
+        """A command of its own."""
+        return Call(key=os.urandom(8).hex(), deadline=self.clock.monotonic() + SECONDS)
 
-    def sandbox(self, pod: Pod) -> Sandbox:
-        """The pod's."""
-        return Sandbox(id=pod.name, pod_uid=POD.uid, netns=pod.path)
+    def give(self, pod: Pod, name: str, parameters: Parameters = AS_ON_THE_HOST) -> Attached:
+        """Attach an interface as a claim with these parameters asks for it."""
+        self.worker.prepare(planned(pod, self.facts(name)[0], parameters), self.call())
+        return self.worker.attach(sandbox(pod), self.call())
 
-    def attach(self, pod: Pod, wanted: Plan) -> None:
-        """Prepare and attach."""
-        self.worker.prepare(wanted, self.call())
-        self.worker.attach(self.sandbox(pod), self.call())
+    def take_back(self, pod: Pod) -> tuple[str, ...]:
+        """Detach; what was lost."""
+        return self.worker.detach(sandbox(pod), self.call()).lost
 
-    def give(self, pod: Pod, *names: str) -> tuple[LinkFacts, ...]:
-        """Attach these interfaces as net1, net2 ..., and tell how they were."""
-        before = self.facts(*names)
-        self.attach(pod, plan(*before, pod=POD))
-        return before
-
-    def take_back(self, pod: Pod) -> None:
-        """Detach; nothing may be lost."""
-        assert self.worker.detach(self.sandbox(pod), self.call()).lost == ()
-
-    def is_as(self, *before: LinkFacts) -> bool:
-        """Whether the host has these interfaces as they were, once their drivers have told the state of the link."""
-        end = self.clock.monotonic() + 60
-        names = tuple(facts.link.name for facts in before)
-        while (now := self.facts(*names)) != before and self.clock.monotonic() < end:
-            self.clock.sleep(0.2)
-        for was, this in zip(before, now, strict=True):
-            print(*differences(was, this), sep="\n")
-        return now == before
+    def is_as(self, *before: LinkFacts, by: Preparing | None = None) -> bool:
+        """Whether the host has these interfaces as they were; all that is not so is printed."""
+        now = self.facts(*(facts.link.name for facts in before), by=by)
+        found = [each for was, this in zip(before, now, strict=True) for each in differences(was, this)]
+        print(*found, sep="\n")
+        return not found
 
     def restart(self) -> None:
         """Another worker on the same ledger, as after ``kill -9``."""
         self.die()
         self.worker = self._started()
 
+    def die(self) -> None:
+        """End the worker: the kernel closes what it held open."""
+        for held in self.worker.namespaces.held():
+            self.worker.namespaces.leave(held)
+
     def close(self) -> None:
         """End everything."""
         self.die()
         self.kernel.close()
 
-    def die(self) -> None:
-        """End the worker: the kernel closes what it held open."""
-        for sandbox in self.worker.namespaces.held():
-            self.worker.namespaces.leave(sandbox)
-
     def _started(self) -> Worker:
-        worker = Worker(Machine(kernel=self.kernel), self.ledger, self.gate, self.clock)
+        machine = Machine(kernel=self.kernel, offloads=EthtoolOffloads(), programs=BpfPrograms(), rdma=NetlinkRdma())
+        worker = Worker(machine, self.ledger, self.gate, self.clock)
         worker.recover()
         return worker
 
 
+def owner(pod: Pod) -> tuple[ClaimRef, PodRef]:
+    """The claim and the pod that the namespace is of."""
+    return claim_ref(pod.name), pod_ref(pod.name)
+
+
+def sandbox(pod: Pod) -> Sandbox:
+    """The pod's, as the runtime tells of it."""
+    return Sandbox(id=f"sandbox-{pod.name}", pod_uid=owner(pod)[1].uid, netns=pod.path)
+
+
+def planned(pod: Pod, facts: LinkFacts, parameters: Parameters = AS_ON_THE_HOST) -> Plan:
+    """The plan for the pod's claim, which has this one interface with these parameters."""
+    allocated = Allocated(request="nic", pool="vm", device=facts.link.name)
+    configured = Configured(allocated=allocated, config=decode(parameters))
+    claim, reference = owner(pod)
+    return plan(claim, reference, (configured,), {allocated.device: facts})
+
+
 def differences(before: LinkFacts, now: LinkFacts) -> Iterator[str]:
-    """What a failed test shows."""
+    """What of an interface is other than it was. Its carrier is left out: drivers tell of that when they know."""
+    before, now = (replace(facts, link=replace(facts.link, operstate="")) for facts in (before, now))
     for field in fields(LinkFacts):
-        if getattr(before, field.name) != getattr(now, field.name):
-            yield f"{field.name}: {getattr(before, field.name)} -> {getattr(now, field.name)}"
+        was, this = getattr(before, field.name), getattr(now, field.name)
+        if was != this:
+            yield f"{field.name}: {was} -> {this}"
 
 
 @contextmanager

@@ -23,6 +23,16 @@ class End:
     address: str
 
 
+def make_exclusive() -> None:
+    """Let each device belong to one namespace. The kernel does so only while there is no other than the host's."""
+
+    def tried() -> bool:
+        command = tools.command("rdma", "system", "set", "netns", "exclusive")
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+    eventually(tried, seconds=SECONDS)
+
+
 @contextmanager
 def rxe(name: str, interface: str) -> Iterator[str]:
     """An RDMA device of that name upon an interface of the host; gone afterwards wherever it went, once it is back."""

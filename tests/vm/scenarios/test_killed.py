@@ -6,16 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from ports.dataplane import Sandbox
 from tests.support.eventually import eventually
-from tests.support.plans import plan, pod_ref
 from tests.vm.scenarios.cards import interfaces, virtual_functions
-from tests.vm.scenarios.host import Host
+from tests.vm.scenarios.host import Host, planned, sandbox
 from tests.vm.scenarios.pods import Pod, ip
 from tests.vm.scenarios.process import Dataplane, dataplane
 
 pytestmark = pytest.mark.vm
-POD = pod_ref("web")
 CARD = "enp68s0"
 
 
@@ -34,16 +31,6 @@ def process() -> Iterator[Dataplane]:
     """The real process."""
     with dataplane() as started:
         yield started
-
-
-def sandbox(pod: Pod) -> Sandbox:
-    return Sandbox(id="sandbox-1", pod_uid=POD.uid, netns=pod.path)
-
-
-def attach(process: Dataplane, host: Host, pod: Pod, name: str) -> None:
-    process.preparing.prepare(plan(*host.facts(name), pod=POD), process.call())
-    process.attaching.attach(sandbox(pod), process.call())
-    assert "inet 192.0.2.44/24" in pod.run("ip", "address", "show", "net1")
 
 
 def test_killed_and_started_again_it_still_detaches(
@@ -69,3 +56,9 @@ def test_a_pod_that_died_while_it_was_down_gives_its_function_back_at_the_start(
     process.start()
     assert host.is_as(*before)
     assert process.attaching.held(process.call()) == ()
+
+
+def attach(process: Dataplane, host: Host, pod: Pod, name: str) -> None:
+    process.preparing.prepare(planned(pod, host.facts(name)[0]), process.call())
+    process.attaching.attach(sandbox(pod), process.call())
+    assert "inet 192.0.2.44/24" in pod.run("ip", "address", "show", "net1")

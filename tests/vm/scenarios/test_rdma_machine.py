@@ -19,7 +19,7 @@ def test_a_stock_kernel_shows_every_namespace_all_rdma_devices() -> None:
 
 @pytest.mark.movable_rdma
 def test_devices_moved_into_two_pods_carry_traffic_between_them() -> None:
-    assert "netns exclusive" in rdma.run("rdma", "system")
+    rdma.make_exclusive()
     with rdma.rxe("rxa", "enp65s0"), rdma.rxe("rxb", "enp129s0"):
         with pod() as one, pod() as two:
             ends = (_given(one, "rxa", "enp65s0", 1), _given(two, "rxb", "enp129s0", 2))

@@ -13,7 +13,8 @@ from tests.vm.scenarios.host import Host
 from tests.vm.scenarios.pods import Pod, ip, pod, run
 
 pytestmark = pytest.mark.vm
-CARD = "enp65s0"
+CARD, OTHER = "enp65s0", "enp129s0"
+ADDRESS = "0000:41:10.0"
 
 
 @pytest.fixture
@@ -31,45 +32,45 @@ def function() -> Iterator[str]:
     ip("link", "set", CARD, "down")
 
 
-def test_a_virtual_function_goes_into_a_pod_and_comes_back_as_it_was(host: Host, new_pod: Pod, function: str) -> None:
-    before = host.give(new_pod, function)
-    assert before[0].link.identity.pci_address == "0000:41:10.0"
+def test_a_function_goes_into_a_pod_and_comes_back_as_it_was(host: Host, new_pod: Pod, function: str) -> None:
+    before = host.facts(function)
+    host.give(new_pod, function)
+    assert before[0].link.identity.pci_address == ADDRESS
     shown = new_pod.run("ip", "address", "show", "net1")
     assert "52:54:00:4b:41:01" in shown
     assert "inet 192.0.2.33/24" in shown
-    host.take_back(new_pod)
+    assert host.take_back(new_pod) == ()
     assert host.is_as(*before)
 
 
 def test_two_pods_talk_over_two_cards(host: Host, new_pod: Pod) -> None:
-    cards = ("enp65s0", "enp129s0")
-    before = host.facts(*cards)
+    before = host.facts(CARD, OTHER)
     with pod() as other:
-        for number, (each, card) in enumerate(zip((new_pod, other), cards, strict=True), 1):
-            each.take(card, f"192.0.2.{number}/24")
-        run(*tools.command("ping", "-c", "3", "-W", "10", "192.0.2.2", netns=new_pod.path))
-        for each, card in ((new_pod, "enp65s0"), (other, "enp129s0")):
-            each.run("ip", "link", "set", card, "netns", "1")
+        for number, (each, card) in enumerate(((new_pod, CARD), (other, OTHER)), 1):
+            host.give(each, card, {"interface": {"name": "net1", "mtu": 9000, "addresses": [f"192.0.2.{number}/24"]}})
+        run(*tools.command("ping", "-c", "2", "-W", "20", "-s", "8000", "-M", "do", "192.0.2.2", netns=new_pod.path))
+        assert host.take_back(new_pod) == host.take_back(other) == ()
     assert host.is_as(*before)
 
 
 def test_a_function_in_a_pod_that_died_is_taken_out_by_the_worker_that_holds_its_namespace(
     host: Host, new_pod: Pod, function: str
 ) -> None:
-    before = host.give(new_pod, function)
+    before = host.facts(function)
+    host.give(new_pod, function)
     new_pod.end()
-    host.take_back(new_pod)
+    assert host.take_back(new_pod) == ()
     assert host.is_as(*before)
 
 
 def test_a_function_that_the_kernel_gave_back_under_another_name_is_restored(
     host: Host, new_pod: Pod, function: str
 ) -> None:
-    before = host.give(new_pod, function)
-    address = before[0].link.identity.pci_address or ""
+    before = host.facts(function)
+    host.give(new_pod, function)
     host.die()
     new_pod.end()
-    eventually(lambda: interfaces(address) == ("net1",), seconds=60)
+    eventually(lambda: interfaces(ADDRESS) == ("net1",), seconds=60)
     host.restart()
     assert host.is_as(*before)
     assert host.worker.held(host.call()) == ()
@@ -77,14 +78,14 @@ def test_a_function_that_the_kernel_gave_back_under_another_name_is_restored(
 
 def test_a_function_that_was_removed_while_in_a_pod_is_reported_lost(host: Host, new_pod: Pod) -> None:
     with virtual_functions(CARD, 1) as [address]:
-        host.give(new_pod, *interfaces(address))
-    detached = host.worker.detach(host.sandbox(new_pod), host.call())
-    assert len(detached.lost) == 1
-    assert "neither in the pod nor in the host" in detached.lost[0]
+        [name] = interfaces(address)
+        host.give(new_pod, name)
+    assert ["neither in the pod nor in the host" in reason for reason in host.take_back(new_pod)] == [True]
 
 
-def test_a_card_with_functions_goes_into_a_pod_without_them(host: Host, new_pod: Pod, function: str) -> None:
-    before = host.give(new_pod, CARD)
+def test_a_card_goes_into_a_pod_without_its_functions(host: Host, new_pod: Pod, function: str) -> None:
+    before = host.facts(CARD)
+    host.give(new_pod, CARD)
     assert host.facts(function)
-    host.take_back(new_pod)
+    assert host.take_back(new_pod) == ()
     assert host.is_as(*before)
