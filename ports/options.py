@@ -115,6 +115,13 @@ RUNTIME_DIR = Option(
 SYSFS_ROOT = Option(
     flag="--sysfs-root", env="KND_SYSFS_ROOT", default="/sys", check=_path, help="where sysfs is mounted"
 )
+PROC_SYS_NET = Option(
+    flag="--proc-sys-net",
+    env="KND_PROC_SYS_NET",
+    default="/proc/sys/net",
+    check=_path,
+    help="where /proc/sys/net is mounted writable (in a container: a mount of the host's)",
+)
 CDI_ROOT = Option(
     flag="--cdi-root",
     env="KND_CDI_ROOT",
@@ -150,7 +157,7 @@ COMMON = (RUNTIME_DIR, LOG_LEVEL, LOG_FORMAT)
 DRA = (KUBECONFIG, NODE_NAME, DRIVER, KUBELET_ROOT, FILTER, CDI_ROOT, BIND_ADDRESS, *COMMON)
 NRI = (DRIVER, NRI_SOCKET, CDI_ROOT, SYSFS_ROOT, *COMMON)
 WATCH = (DRIVER, SYSFS_ROOT, *COMMON)
-DATAPLANE = (DRIVER, CDI_ROOT, SYSFS_ROOT, *COMMON)
+DATAPLANE = (DRIVER, CDI_ROOT, SYSFS_ROOT, PROC_SYS_NET, *COMMON)
 ALL = tuple(dict.fromkeys((*DRA, *NRI, *WATCH, *DATAPLANE)))
 
 

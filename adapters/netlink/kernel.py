@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+from adapters.netlink import sysctls
 from adapters.netlink.links import Relation
 from adapters.netlink.namespace import NetlinkNamespace
 from adapters.netlink.nsfs import open_namespace
@@ -17,11 +18,20 @@ class NetlinkKernel:
     """Implements ``ports.kernel.Kernel`` and, for the watcher, ``ports.discovery.Interfaces``.
 
     ``timeout``: seconds that an answer of the kernel may take. ``host``: path of the namespace taken as the host's.
+    ``sysctl_root``: where /proc/sys/net is mounted writable.
     """
 
-    def __init__(self, sysfs_root: str = "/sys", *, timeout: float = 10.0, host: str = "/proc/self/ns/net") -> None:
+    def __init__(
+        self,
+        sysfs_root: str = "/sys",
+        *,
+        timeout: float = 10.0,
+        host: str = "/proc/self/ns/net",
+        sysctl_root: str = sysctls.ROOT,
+    ) -> None:
         self._pci = PciAddresses(sysfs_root)
         self._timeout = timeout
+        self._sysctl_root = sysctl_root
         self._host = self._namespace(open_namespace(host))
 
     @property
@@ -51,7 +61,7 @@ class NetlinkKernel:
 
     def _namespace(self, descriptor: int) -> NetlinkNamespace:
         try:
-            return NetlinkNamespace(descriptor, self._pci, self._timeout)
+            return NetlinkNamespace(descriptor, self._pci, self._timeout, self._sysctl_root)
         except BaseException:
             os.close(descriptor)
             raise

@@ -31,9 +31,12 @@ BOUND_BY_PARENT = ("macvlan", "macvtap", "vlan")  # the kinds whose ndo_change_m
 class NetlinkNamespace(LinkHandle):
     """Implements ``ports.kernel.Namespace``. Owns ``descriptor``, which is what keeps the namespace alive."""
 
-    def __init__(self, descriptor: int, functions: PciAddresses, timeout: float) -> None:
+    def __init__(
+        self, descriptor: int, functions: PciAddresses, timeout: float, sysctl_root: str = sysctls.ROOT
+    ) -> None:
         super().__init__(descriptor, functions, timeout)
         self._functions = functions
+        self._sysctl_root = sysctl_root
 
     def facts(self, ifindex: int) -> LinkFacts:
         """The link with all that rtnetlink knows of it; rules only where a route of it is in a table of its own."""
@@ -128,7 +131,7 @@ class NetlinkNamespace(LinkHandle):
     def join_vrf(self, ifindex: int, name: str, table: int) -> None:
         """Make the link a port of the VRF, made if it is missing, whose sockets are those of the whole namespace."""
         self._into_vrf(ifindex, name, table)
-        inside(self.descriptor, lambda: sysctls.switch_on(vrf.ACCEPTING))
+        inside(self.descriptor, lambda: sysctls.switch_on(vrf.ACCEPTING, self._sysctl_root))
 
     def sysctls(self, ifindex: int, names: tuple[str, ...]) -> tuple[Sysctl, ...]:
         """The link's sysctls of those names, from its message as far as it tells them, else from their files."""
@@ -138,13 +141,13 @@ class NetlinkNamespace(LinkHandle):
         rest = tuple(name for name in names if name not in found and devconf.exists(name))
         if rest:
             interface = link_of(message, self._pci).name
-            found |= inside(self.descriptor, lambda: sysctls.of_link(interface, rest))
+            found |= inside(self.descriptor, lambda: sysctls.of_link(interface, rest, self._sysctl_root))
         return tuple(Sysctl(name=name, value=found[name]) for name in names if name in found)
 
     def set_sysctl(self, ifindex: int, sysctl: Sysctl) -> None:
         """Set one sysctl of the link."""
         interface = self.link(ifindex).name
-        inside(self.descriptor, lambda: sysctls.set_of_link(interface, sysctl))
+        inside(self.descriptor, lambda: sysctls.set_of_link(interface, sysctl, self._sysctl_root))
 
     def announce(self, ifindex: int) -> None:
         """Tell the neighbours of each address of the link."""

@@ -9,10 +9,11 @@ import re
 from ports.devices import Sysctl
 from ports.errors import Code, Failure
 
-ROOT = "/proc/sys/net"
+ROOT = "/proc/sys/net"  # a mount of it elsewhere shows the same, and is writable where this one is not (containers)
 VALUE = re.compile(r"[!-~]+")  # one word: the kernel ignores an empty value and whatever follows the first
 NAME = re.compile(r"(ipv4|ipv6)/([a-z0-9_]+)")
 LONGEST = 256
+WRITABLE = "mount the host's /proc/sys/net writable and name the place with --proc-sys-net"
 ABSENT = (errno.ENOENT, errno.ENOTDIR)
 REFUSED = (errno.EINVAL, errno.ERANGE)
 
@@ -23,26 +24,26 @@ def check(names: tuple[str, ...]) -> None:
         _parts(name)
 
 
-def of_link(interface: str, names: tuple[str, ...]) -> dict[str, str]:
+def of_link(interface: str, names: tuple[str, ...], root: str = ROOT) -> dict[str, str]:
     """The values of those that this kernel has, of that interface in the calling thread's namespace."""
-    read = ((name, _read(_path(interface, name), name)) for name in names)
+    read = ((name, _read(_path(root, interface, name), name)) for name in names)
     return {name: value for name, value in read if value is not None}
 
 
-def set_of_link(interface: str, sysctl: Sysctl) -> None:
+def set_of_link(interface: str, sysctl: Sysctl, root: str = ROOT) -> None:
     """Set one of that interface in the calling thread's namespace."""
-    _write(_path(interface, sysctl.name), sysctl)
+    _write(_path(root, interface, sysctl.name), sysctl)
 
 
-def switch_on(names: tuple[str, ...]) -> None:
+def switch_on(names: tuple[str, ...], root: str = ROOT) -> None:
     """Set switches of the calling thread's namespace as a whole (``ipv4/tcp_l3mdev_accept``)."""
     for name in names:
-        _write("/".join((ROOT, *_parts(name))), Sysctl(name=name, value="1"))
+        _write("/".join((root, *_parts(name))), Sysctl(name=name, value="1"))
 
 
-def _path(interface: str, name: str) -> str:
+def _path(root: str, interface: str, name: str) -> str:
     family, key = _parts(name)
-    return f"{ROOT}/{family}/conf/{interface}/{key}"
+    return f"{root}/{family}/conf/{interface}/{key}"
 
 
 def _parts(name: str) -> tuple[str, str]:
@@ -86,5 +87,5 @@ def _failed(error: OSError, sysctl: Sysctl) -> Failure:
         return Failure(Code.NOT_FOUND, subject, "this kernel does not have it")
     if error.errno in REFUSED:
         return Failure(Code.INVALID, subject, f"does not take {sysctl.value!r}")
-    hint = "/proc/sys must be mounted writable here" if error.errno in (errno.EROFS, errno.EACCES) else ""
+    hint = WRITABLE if error.errno in (errno.EROFS, errno.EACCES) else ""
     return Failure(Code.KERNEL, subject, os.strerror(error.errno or 0), hint)

@@ -96,10 +96,7 @@ def test_many_at_once_each_get_their_own_answer(place: str) -> None:
     with serving(place, Handler()):
         client, answers = Client(place, "peer"), dict[int, str]()
         ask(client, "first")
-        threads = [
-            threading.Thread(target=lambda n=n: answers.update({n: ask(client, str(n))}))
-            for n in range(24)
-        ]
+        threads = [threading.Thread(target=lambda n=n: answers.update({n: ask(client, str(n))})) for n in range(24)]
         for thread in threads:
             thread.start()
         for thread in threads:
