@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 
 import pytest
@@ -83,7 +83,8 @@ def test_head_is_answered_without_a_body_and_nothing_else_is() -> None:
 def test_garbage_ends_one_connection_and_not_the_server(data: bytes) -> None:
     with serving() as server:
         with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
-            client.sendall(data)
+            with suppress(OSError):  # hung up on: as good an answer as any
+                client.sendall(data)
         assert ask(server, "/healthz")[0] == 200
 
 

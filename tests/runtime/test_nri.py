@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import pytest
@@ -152,7 +152,8 @@ def test_garbage_of_another_on_the_runtimes_socket_does_not_reach_us(
         for garbage in (b"GET / HTTP/1.1\r\n\r\n", bytes(10000), b"\xff" * 4096):
             with socket.socket(socket.AF_UNIX) as stranger:
                 stranger.connect(str(runtime_host.layout.nri_socket))
-                stranger.sendall(garbage)
+                with suppress(OSError):  # hung up on: as good an answer as any
+                    stranger.sendall(garbage)
         sandbox = runtime.run(new_pod())
         assert hooks.about(sandbox) == ["run"]
         assert plugin.state().connected

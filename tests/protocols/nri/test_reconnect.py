@@ -7,6 +7,7 @@ import random
 import struct
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -141,7 +142,8 @@ GARBAGE = {
 def test_garbage_costs_one_connection_and_no_more(listener: Listener, plugin: Plugin, garbage: bytes) -> None:
     with listener.accept() as wire:
         wire.registration()
-        wire.sock.sendall(garbage)
+        with suppress(BrokenPipeError, ConnectionResetError):  # hung up on before all of it was sent
+            wire.sock.sendall(garbage)
     with listener.accept() as wire:
         wire.connect()
         assert plugin.state().connected
