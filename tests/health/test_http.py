@@ -82,9 +82,8 @@ def test_head_is_answered_without_a_body_and_nothing_else_is() -> None:
 @pytest.mark.parametrize("data", [b"\x00\xff\x00\xff\r\n\r\n", b"GET\r\n\r\n", b"GET /" + b"x" * 70000, b""])
 def test_garbage_ends_one_connection_and_not_the_server(data: bytes) -> None:
     with serving() as server:
-        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
-            with suppress(OSError):  # hung up on: as good an answer as any
-                client.sendall(data)
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client, suppress(OSError):
+            client.sendall(data)  # hung up on: as good an answer as any
         assert ask(server, "/healthz")[0] == 200
 
 
