@@ -17,7 +17,7 @@ from agent.services.backoff import Backoff
 from agent.services.bell import Bell
 from agent.services.live import Live
 from ports.clock import Clock
-from ports.dataplane import Attaching, Call
+from ports.dataplane import Attaching, Call, Sandbox
 from ports.errors import Code, Failure
 from ports.ledger import LedgerReader, PodRecord
 from ports.plan import PodRef
@@ -60,7 +60,7 @@ class Reconciler:
 
     def once(self) -> bool:
         """One comparison, now, and what has to be told of it. Whether a live sandbox still waits for its devices."""
-        self.digest(self._compare())
+        self.digest(*self._compare())
         return bool(self._waiting)
 
     def _until_done(self) -> None:
@@ -77,16 +77,19 @@ class Reconciler:
                 return
             self._bell.wait(self.backoff.next())
 
-    def _compare(self) -> Report:
+    def _compare(self) -> tuple[Report, tuple[Sandbox, ...]]:
         with self.attacher.alone(ANSWER_SECONDS, "reconcile"):
             call = Call(key=uuid.uuid4().hex, deadline=self.clock.monotonic() + ANSWER_SECONDS)
             sandboxes = self.live.all()
             self.attacher.retain({sandbox.id for sandbox in sandboxes})
-            return self.dataplane.reconcile(sandboxes, call)
+            return self.dataplane.reconcile(sandboxes, call), sandboxes
 
-    def digest(self, report: Report) -> None:
-        """Log what was found, and tell of what is attached, what is broken, and what goes on waiting for a new reason."""
-        before, self._waiting = self._waiting, self._stuck(report)
+    def digest(self, report: Report, compared: tuple[Sandbox, ...]) -> None:
+        """Log what was found, and tell of what is attached, what is broken, and what goes on waiting for a new reason.
+
+        ``compared`` are the sandboxes that the report is about: one that came after them has had no attach that failed.
+        """
+        before, self._waiting = self._waiting, _stuck(report, compared)
         for finding in report.findings:
             if finding.pod.uid not in self._waiting:
                 self._log(finding)
@@ -98,12 +101,6 @@ class Reconciler:
                 self.attacher.ended(record)
         for attached in report.attached:
             self._tell_attached(attached)
-
-    def _stuck(self, report: Report) -> dict[str, str]:
-        """Why each pod waits whose sandbox has been there already: an attach of it failed."""
-        started = {box.pod_uid for box in self.live.all() if box.netns is not None}
-        waiting = (finding for finding in report.findings if finding.verdict is Verdict.WAITING)
-        return {finding.pod.uid: finding.reason for finding in waiting if finding.pod.uid in started}
 
     def _log(self, finding: Finding) -> None:
         level = LEVELS.get(finding.verdict, logging.INFO)
@@ -131,3 +128,10 @@ class Reconciler:
         except Failure as failure:
             log.error("the record is unreadable: %s", failure, extra={"pod": str(pod)})
             return None
+
+
+def _stuck(report: Report, compared: tuple[Sandbox, ...]) -> dict[str, str]:
+    """Why each pod waits whose sandbox has been there already: an attach of it failed."""
+    started = {box.pod_uid for box in compared if box.netns is not None}
+    waiting = (finding for finding in report.findings if finding.verdict is Verdict.WAITING)
+    return {finding.pod.uid: finding.reason for finding in waiting if finding.pod.uid in started}

@@ -69,7 +69,7 @@ def test_a_pod_whose_record_cannot_be_read_is_told_all_the_same(node: Node) -> N
     fresh.hooks.synchronize((node.sandbox(),), ())
     report = node.dataplane.reconcile(fresh.live.all(), node.call())
     node.ledger.broken[pod_ref().uid] = Failure(Code.CORRUPT, "ledger record", "not JSON")
-    fresh.reconciler.digest(report)
+    fresh.reconciler.digest(report, fresh.live.all())
     assert [each.devices for each in fresh.outcomes] == [node.outcomes[0].devices]
 
 
@@ -140,8 +140,10 @@ def test_no_attach_runs_inside_a_reconcile(node: Node) -> None:
         assert "attach" not in node.dataplane.calls
         go_on.set()
         run.join(10)
+        assert eventually(lambda: len(node.outcomes) == 1)
     assert node.dataplane.calls[:2] == ["reconcile", "attach"]
     assert node.held() == [("s1", "ens1")]
+    assert [each.error for each in node.outcomes] == [""], "a sandbox that came later is not told of as failed"
 
 
 def test_an_attach_that_cannot_begin_in_time_says_so_and_the_gate_tries_again(node: Node) -> None:
