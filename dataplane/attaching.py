@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from functools import partial
 
+from dataplane import orphans
 from dataplane.attachments import Attachments
 from dataplane.desk import Desk
 from dataplane.gates import Gates
@@ -16,6 +17,7 @@ from dataplane.recovery import Recovery
 from dataplane.transitions import already
 from ports.dataplane import Call, Sandbox
 from ports.errors import Code, Failure
+from ports.kernel import Namespace
 from ports.ledger import Phase, PodRecord
 from ports.results import Attached, Detached, Finding, Held, Report, Verdict
 
@@ -27,11 +29,12 @@ Judgement = tuple[Finding | None, Attached | None]
 class AttachingHalf:
     """Implements ``ports.dataplane.Attaching``."""
 
-    def __init__(self, desk: Desk, attachments: Attachments, recovery: Recovery, gates: Gates) -> None:
+    def __init__(self, desk: Desk, attachments: Attachments, recovery: Recovery, gates: Gates, host: Namespace) -> None:
         self._desk = desk
         self._attachments = attachments
         self._recovery = recovery
         self._gates = gates
+        self._host = host
 
     def attach(self, sandbox: Sandbox, call: Call) -> Attached:
         """See the port."""
@@ -46,8 +49,11 @@ class AttachingHalf:
         self._desk.check_time("reconcile", call)
         records = self._desk.ledger.records()
         works = side_by_side([partial(self._judge, record, live, call) for record in records])
+        unclaimed = orphans.suspects(self._host)
         judged = [self._judged(record, work, call) for record, work in zip(records, works, strict=True)]
-        self._gates.agree(self._desk.ledger.records())
+        settled = self._desk.ledger.records()
+        self._gates.agree(settled)
+        orphans.tell(unclaimed, (*records, *settled))
         findings = tuple(finding for finding, _ in judged if finding is not None)
         return Report(findings=findings, attached=tuple(attached for _, attached in judged if attached is not None))
 
@@ -63,6 +69,8 @@ class AttachingHalf:
             if record is None:
                 hint = "see the events of its claims"
                 raise Failure(Code.NOT_FOUND, f"pod {sandbox.pod_uid}", "nothing is prepared for it", hint)
+            if record.phase is Phase.DOUBTFUL:
+                record = self._recovery.settle(record)
             if (
                 record.phase is Phase.ATTACHED
                 and record.sandbox == sandbox.id

@@ -24,7 +24,7 @@ from ports.devices import Link
 from ports.errors import Code, Failure
 from ports.kernel import Namespace
 from ports.ledger import Ledger, Phase, PodRecord, about
-from ports.plan import DevicePlan, Plan
+from ports.plan import DevicePlan, Plan, SetUp
 from ports.results import Attached, Detached
 
 log = logging.getLogger("knd.dataplane")
@@ -71,6 +71,25 @@ class Attachments:
         if home:
             log.info("took back %s", home, extra=about(record))
         return self._settle(leaving, taken), detached(record, taken)
+
+    def adopt(self, record: PodRecord) -> PodRecord | None:
+        """A doubtful pod as attached, if the kernel has all of it in the pod and up; else None, and nothing is changed."""
+        pod = self._namespaces.of(record)
+        if pod is None:
+            return None
+        sites = self._sites(record, pod)
+        for site in sites:
+            link = site.in_pod()
+            if link is None or (not link.up and any(isinstance(step, SetUp) for step in site.plan.steps)):
+                return None
+            site.index = 0 if site.plan.rdma_only else link.identity.ifindex
+        try:
+            done = attached(record, sites, pod)
+        except Failure as failure:
+            log.info("not attached after all: %s", failure, extra=about(record))
+            return None
+        self._ledger.write(done)
+        return done
 
     def drop(self, record: PodRecord, plan: Plan) -> Detached:
         """Take one claim's devices back and forget the claim; the pod's other claims stay as they are.

@@ -1,7 +1,8 @@
 """The ledger's writer: one file a pod, never seen half written, and a bad one costs that pod alone.
 
 A record is written to a hidden file, synced, renamed over the old one, and the directory is synced: whoever reads finds
-the old record or the new one. What cannot be trusted is moved to ``quarantine/``, where a person can look at it.
+the old record or the new one. What cannot be trusted is moved to ``quarantine/``, where a person can look at it, and the
+version before it, which is kept beside every record, takes its place: it knows where the devices are to be looked for.
 """
 
 from __future__ import annotations
@@ -11,15 +12,17 @@ import json
 import logging
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 
+from dataplane.hints import hint
 from ports.errors import Code, Failure
 from ports.ledger import PodRecord, decode, encode, file_name
 
 log = logging.getLogger("knd.ledger")
 
 SUFFIX = ".json"
+PREVIOUS = ".prev"
 QUARANTINE = "quarantine"
 MAX_BYTES = 4 << 20
 NO_FILE_OF_OURS = frozenset({errno.ELOOP, errno.ENXIO})  # a symbolic link, a socket
@@ -43,24 +46,19 @@ class FileLedger:
                 data = _read(self._at(name))
             except FileNotFoundError:
                 return None
-        record = decode(data, self._boot_id)
-        if record.pod.uid != pod_uid:
-            raise Failure(Code.CORRUPT, f"ledger record {name}", f"is the record of pod {record.pod.uid}")
-        return record
+        return self._decoded(data, pod_uid)
 
     def write(self, record: PodRecord) -> None:
         """Put the record in the place of the pod's earlier one, durably."""
         name = file_name(record.pod.uid)
-        aside = self._at(f".{name}.tmp")
         with _os_failures(self._at(name)):
-            _write(aside, encode(record, self._boot_id))
-            os.rename(aside, self._at(name))
-            self._sync()
+            self._put(name, record, keep=True)
 
     def remove(self, pod_uid: str) -> None:
         """Forget the pod, durably. One without a record is a success."""
         path = self._at(file_name(pod_uid))
         with _os_failures(path):
+            _unlink(path + PREVIOUS)  # first: a crash between leaves none that belongs to no record
             try:
                 os.unlink(path)
             except FileNotFoundError:
@@ -68,11 +66,14 @@ class FileLedger:
             self._sync()
 
     def records(self) -> tuple[PodRecord, ...]:
-        """All readable records; those of another boot are dropped, unreadable ones quarantined."""
+        """All readable records; those of another boot are dropped, unreadable ones quarantined and rebuilt."""
         with _os_failures(self._directory):
             names = sorted(name for name in os.listdir(self._directory) if name.endswith(SUFFIX))
-        found = (self._read_or_set_aside(name) for name in names)
-        return tuple(record for record in found if record is not None)
+        found = {name: self._read_or_set_aside(name) for name in names}
+        for name in names:
+            if found[name] is None:
+                found[name] = self._rebuilt(name, [record for record in found.values() if record is not None])
+        return tuple(record for record in found.values() if record is not None)
 
     def _read_or_set_aside(self, name: str) -> PodRecord | None:
         try:
@@ -83,12 +84,46 @@ class FileLedger:
             self._set_aside(name, failure)
             return None
 
+    def _rebuilt(self, name: str, others: Iterable[PodRecord]) -> PodRecord | None:
+        """The version before one that was set aside, if it can be used. Its file is gone after this."""
+        path = self._at(name + PREVIOUS)
+        with _os_failures(path):
+            try:
+                record = hint(self._decoded(_read(path), name.removesuffix(SUFFIX)), others)
+            except FileNotFoundError:
+                return None
+            except Failure as failure:
+                log.error("of no use is the version before %s: %s", name, failure)
+                with suppress(IsADirectoryError):
+                    os.unlink(path)
+                return None
+            log.warning("%s is rebuilt from the version before it, as %s", name, record.phase)
+            self._put(name, record, keep=False)
+            return record
+
+    def _put(self, name: str, record: PodRecord, keep: bool) -> None:
+        path, aside = self._at(name), self._at(f".{name}.tmp")
+        _write(aside, encode(record, self._boot_id))
+        _unlink(path + PREVIOUS)
+        if keep:
+            with suppress(OSError):  # there is none, or the file system has no links: nothing to go by after damage
+                os.link(path, path + PREVIOUS, follow_symlinks=False)
+        os.rename(aside, path)
+        self._sync()
+
+    def _decoded(self, data: bytes, pod_uid: str) -> PodRecord:
+        record = decode(data, self._boot_id)
+        if record.pod.uid != pod_uid:
+            raise Failure(Code.CORRUPT, f"ledger record of pod {pod_uid}", f"is the record of pod {record.pod.uid}")
+        return record
+
     def _set_aside(self, name: str, failure: Failure) -> None:
         path = self._at(name)
         with _os_failures(path):
             if self._is_of_another_boot(path):
                 log.info("dropping %s: written in another boot", name)
                 os.unlink(path)
+                _unlink(path + PREVIOUS)
             else:
                 log.error("quarantined %s: %s", name, failure)
                 os.rename(path, self._at(QUARANTINE, name))
@@ -147,6 +182,11 @@ def _write(path: str, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(descriptor)
+
+
+def _unlink(path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)
 
 
 @contextmanager

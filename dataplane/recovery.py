@@ -39,6 +39,11 @@ class Recovery:
         if record.phase is Phase.ATTACHED and self._namespaces.is_alive(record):
             self._namespaces.of(record)
             return record
+        if record.phase is Phase.DOUBTFUL and self._namespaces.is_alive(record):
+            adopted = self._attachments.adopt(record)
+            if adopted is not None:
+                log.warning("adopted as the kernel shows it: its record was damaged", extra=about(record))
+                return adopted
         log.info("taking back what was %s", record.phase, extra=about(record))
         settled, _ = self._attachments.detach(record)
         return settled
@@ -57,7 +62,7 @@ class Recovery:
         """What is true of this pod now, given the runtime's sandboxes of it, after doing what can be done about it."""
         mine = tuple(box for box in live if box.pod_uid == record.pod.uid and box.netns is not None)
         current = next((box for box in mine if box.id == record.sandbox), None)
-        if current is not None and record.phase is Phase.ATTACHED:
+        if current is not None and record.phase in (Phase.ATTACHED, Phase.DOUBTFUL):
             return self._judge_attached(self.settle(record), current, check_time)
         if record.phase is not Phase.PREPARED:
             record, detached = self._attachments.detach(record)

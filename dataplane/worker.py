@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 from functools import partial
 
+from dataplane import orphans
 from dataplane.attaching import AttachingHalf
 from dataplane.attachments import Attachments
 from dataplane.desk import Desk
@@ -36,13 +37,14 @@ class Worker:
 
     def __init__(self, machine: Machine, ledger: Ledger, gate: Gate, clock: Clock) -> None:
         self.namespaces = Namespaces(machine.kernel)
+        self._machine = machine
         self._ledger = ledger
         self._gates = Gates(gate)
         attachments = Attachments(machine, ledger, self._gates, clock, self.namespaces)
         self._recovery = Recovery(machine, attachments, self.namespaces)
         self._desk = desk = Desk(ledger, clock)
         self._preparing = PreparingHalf(desk, machine, attachments, self._recovery)
-        self._attaching = AttachingHalf(desk, attachments, self._recovery, self._gates)
+        self._attaching = AttachingHalf(desk, attachments, self._recovery, self._gates, machine.kernel.host)
 
     def recover(self) -> None:
         """Look at the kernel for everything the ledger knows: undo what was under way, hold what lives, agree the gates.
@@ -52,6 +54,7 @@ class Worker:
         records = self._ledger.records()
         works = side_by_side([partial(self._recover, record) for record in records])
         self._gates.agree([self._recovered(record, work) for record, work in zip(records, works, strict=True)])
+        orphans.tell(orphans.suspects(self._machine.kernel.host), records)
 
     def inspect(self, devices: tuple[Identity, ...], call: Call) -> tuple[LinkFacts, ...]:
         """See ``Preparing``."""

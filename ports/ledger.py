@@ -26,21 +26,25 @@ POD_UID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.-]{0,127}")
 
 
 class Phase(StrEnum):
-    """How far a pod has come. ATTACHING and DETACHING are intents: found after a crash, the kernel is looked at."""
+    """How far a pod has come. ATTACHING and DETACHING are intents: found after a crash, the kernel is looked at.
+
+    DOUBTFUL: the record was damaged and an earlier version is in its place; the kernel tells whether it is attached.
+    """
 
     PREPARED = "prepared"
     ATTACHING = "attaching"
     ATTACHED = "attached"
     DETACHING = "detaching"
+    DOUBTFUL = "doubtful"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PodRecord:
     """All that is known of one pod: the plans of its claims, how far they are carried out, and where.
 
-    ``netns`` and ``netns_cookie`` name the namespace of ``sandbox``; all three are None unless the phase is one of
-    attaching, attached, detaching. ``reason`` says why the last attach failed, for whoever asks next. ``indexes`` holds
-    each attached device's index in the pod, in the order of ``devices``: it finds what the pod renamed.
+    ``netns`` and ``netns_cookie`` name the namespace of ``sandbox``; all three are None when the phase is prepared.
+    ``reason`` says why the last attach failed, for whoever asks next. ``indexes`` holds each attached device's index in
+    the pod, in the order of ``devices``: it finds what the pod renamed.
     """
 
     pod: PodRef
@@ -134,5 +138,7 @@ class Ledger(LedgerReader, Protocol):
         ...
 
     def records(self) -> tuple[PodRecord, ...]:
-        """All readable records. An unreadable one is moved aside (quarantined), reported in the log, and left out."""
+        """All readable records. An unreadable one is moved aside (quarantined), reported in the log, and replaced by its
+        earlier version, where there is one that contradicts no other record; else it is left out.
+        """
         ...

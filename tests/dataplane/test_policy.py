@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from dataplane.worker import Worker
 from ports.devices import Address, Route
 from ports.errors import Code, Failure
 from ports.plan import (
@@ -76,8 +77,8 @@ def with_steps(host: Host, steps: tuple[Step, ...]) -> Plan:
     return replace(made, devices=(replace(made.devices[0], steps=steps),))
 
 
-def refused(host: Host, plan: Plan) -> Failure:
-    worker = host.worker()
+def refused(host: Host, plan: Plan, started: Worker | None = None) -> Failure:
+    worker = started or host.worker()
     with pytest.raises(Failure) as caught:
         worker.prepare(plan, host.call())
     assert host.ledger.records() == ()
@@ -89,8 +90,9 @@ def refused(host: Host, plan: Plan) -> Failure:
 def test_a_forged_plan_is_refused_before_the_kernel_is_asked(steps: tuple[Step, ...]) -> None:
     host = make_host()
     plan = with_steps(host, steps)
+    worker = host.worker()
     calls = len(host.kernel.calls)
-    failure = refused(host, plan)
+    failure = refused(host, plan, worker)
     assert failure.code is Code.INVALID
     assert len(host.kernel.calls) == calls
 
