@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-AttributeValue = str | int | bool
+AttributeValue = str | int | bool | tuple[str | int, ...]  # the last: list-typed (KEP-5491), where the server takes it
 MAIN_TABLE = 254
 SCOPE_UNIVERSE = 0
 SCOPE_LINK = 253
@@ -263,16 +263,28 @@ def rdma_only(identity: Identity) -> Link:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Device:
-    """A device of the inventory: its name in the ResourceSlice, its identity, and its attributes.
+class Taint:
+    """A DeviceTaint (KEP-5055). ``effect`` is None, NoSchedule or NoExecute; an empty ``value`` is left out."""
 
-    Attribute names are qualified (``dra.net/ifName``, ``resource.kubernetes.io/pcieRoot``).
+    key: str
+    effect: str
+    value: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Device:
+    """A device of the inventory: its name in the ResourceSlice, its identity, and what is said of it there.
+
+    Attribute and capacity names are qualified (``dra.net/ifName``, ``resource.kubernetes.io/pcieRoot``). ``capacity`` is
+    in base units (bandwidth: bits a second).
     """
 
     name: str
     identity: Identity
     interface: str
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+    capacity: Mapping[str, int] = field(default_factory=dict)
+    taints: tuple[Taint, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -175,12 +175,18 @@ def _tagged(choices: tuple[Any, ...]) -> Decoder:
 
 
 def _either(choices: tuple[Any, ...]) -> Decoder:
-    if not all(choice in _SCALARS for choice in choices):
-        raise TypeError(f"a union needs dataclasses with a kind, or scalars: {choices}")
+    """Scalars, and at most one list of something."""
+    scalars = tuple(choice for choice in choices if choice in _SCALARS)
+    lists = tuple(choice for choice in choices if get_origin(choice) is tuple)
+    if len(scalars) + len(lists) != len(choices) or len(lists) > 1:
+        raise TypeError(f"a union needs dataclasses with a kind, or scalars and a list: {choices}")
+    expected = " or ".join([*(_SCALARS[choice] for choice in scalars), *("a list" for _ in lists)])
 
     def decode(data: Any, path: str) -> Any:
-        if type(data) not in choices:
-            raise Malformed(path, f"expected {' or '.join(_SCALARS[choice] for choice in choices)}, got {_name(data)}")
+        if lists and isinstance(data, list | tuple):
+            return _decoder(lists[0])(data, path)
+        if type(data) not in scalars:
+            raise Malformed(path, f"expected {expected}, got {_name(data)}")
         return data
 
     return decode

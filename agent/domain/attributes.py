@@ -58,6 +58,8 @@ def _mistake(name: str, value: AttributeValue) -> str:
     domain, slash, identifier = name.rpartition("/")
     if not IDENTIFIER.fullmatch(identifier) or (slash and not DOMAIN.fullmatch(domain)):
         return "its name is no identifier, with or without a domain"
+    if isinstance(value, tuple):
+        return "this server takes no lists"
     if not isinstance(value, str) and value not in INT64:
         return f"{value} does not fit in 64 bits"
     return ""
@@ -66,7 +68,7 @@ def _mistake(name: str, value: AttributeValue) -> str:
 def _typed(value: AttributeValue) -> Json:
     if isinstance(value, bool):
         return {"bool": value}
-    return {"int": value} if isinstance(value, int) else {"string": shorten(value)}
+    return {"int": value} if isinstance(value, int) else {"string": shorten(str(value))}
 
 
 def shorten(text: str) -> str:

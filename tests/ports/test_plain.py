@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ports.devices import Address, Identity, Link, LinkFacts, Route
+from ports.devices import Address, Device, Identity, Link, LinkFacts, Route, Taint
 from ports.plain import Malformed, parse, plain
 from ports.plan import (
     AddAddress,
@@ -144,3 +144,22 @@ def test_arbitrary_data_is_parsed_or_refused_and_never_crashes(data: Any) -> Non
 def test_a_value_without_a_plain_form_is_refused_when_written() -> None:
     with pytest.raises(TypeError, match="no plain form for set"):
         plain({1, 2})
+
+
+DEVICE = Device(
+    name="eth1",
+    identity=Identity(ifindex=3),
+    interface="eth1",
+    attributes={"text": "a", "number": 7, "truth": True, "list": ("a", 1)},
+    capacity={"bandwidth": 10**9},
+    taints=(Taint(key="dra.net/carrier", effect="NoSchedule", value="lost"),),
+)
+
+
+def test_an_attribute_is_a_scalar_or_a_list_of_texts_and_numbers() -> None:
+    assert parse(Device, plain(DEVICE)) == DEVICE
+
+
+def test_a_list_in_a_list_is_refused_with_its_path() -> None:
+    with pytest.raises(Malformed, match=r"attributes\.x\[1\]"):
+        parse(Device, {**plain(DEVICE), "attributes": {"x": ["a", ["b"]]}})
