@@ -18,11 +18,11 @@ from adapters.bpf import syscall
 from adapters.bpf.filters import PARENTS, FilterHooks
 from adapters.bpf.holds import Holds
 from adapters.bpf.hooks import Hook, opened
-from adapters.bpf.inside import inside
 from adapters.bpf.multi import HOOKS, MultiHooks
 from adapters.bpf.pins import Pins
-from adapters.bpf.talk import Talk
 from adapters.bpf.xdp import XdpHooks
+from adapters.talk.conversation import Talk
+from adapters.talk.inside import inside
 from ports.devices import Program
 from ports.errors import Code, Failure
 from ports.kernel import Namespace

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from adapters.bpf.hooks import name_of
-from adapters.bpf.talk import DUMP, KernelError, Talk, attribute, attributes, nest
+from adapters.talk.conversation import DUMP, KernelError, Talk, attribute, attributes, nest
 from ports.devices import Program
 
 RTM_NEWQDISC, RTM_GETQDISC, RTM_NEWTFILTER, RTM_DELTFILTER, RTM_GETTFILTER = 36, 38, 44, 45, 46

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from adapters.bpf import syscall
 from adapters.bpf.hooks import name_of, opened
-from adapters.bpf.talk import KernelError, Talk, attribute, attributes, nest
+from adapters.talk.conversation import KernelError, Talk, attribute, attributes, nest
 from ports.devices import Program
 from ports.errors import Code, Failure
 

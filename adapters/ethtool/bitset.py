@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from adapters.ethtool.talk import attribute, attributes, nest
+from adapters.talk.conversation import attribute, attributes, nest
 from ports.devices import Switch
 
 NOMASK, BITS, BIT = 1, 3, 1  # ETHTOOL_A_BITSET_*

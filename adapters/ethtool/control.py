@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from adapters.ethtool.family import Ethtool, Features
-from adapters.ethtool.inside import inside
-from adapters.ethtool.talk import Talk
+from adapters.talk.conversation import Talk
+from adapters.talk.inside import inside
 from ports.devices import Offloads, Switch
 from ports.errors import Code, Failure
 from ports.kernel import Namespace

@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass
 
 from adapters.ethtool.bitset import decoded, encoded
-from adapters.ethtool.talk import KernelError, Talk, attribute, attributes, nest
+from adapters.talk.conversation import KernelError, Talk, attribute, attributes, nest
 from ports.devices import Switch
 from ports.errors import Code, Failure
 

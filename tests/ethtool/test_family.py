@@ -13,7 +13,7 @@ import pytest
 
 from adapters.ethtool import control
 from adapters.ethtool.family import Ethtool
-from adapters.ethtool.talk import KernelError, Talk, attribute, attributes, nest
+from adapters.talk.conversation import KernelError, Talk, attribute, attributes, nest
 from ports.devices import Offloads, Switch
 from ports.errors import Code, Failure
 

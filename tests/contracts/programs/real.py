@@ -9,11 +9,11 @@ from pathlib import Path
 from adapters.bpf.control import BpfPrograms
 from adapters.bpf.filters import NEW, PARENTS, QDISC, QDISC_HANDLE, RTM_NEWQDISC, FilterHooks
 from adapters.bpf.hooks import opened
-from adapters.bpf.inside import inside
 from adapters.bpf.multi import HOOKS
 from adapters.bpf.syscall import PROG_ATTACH, call, open_program
-from adapters.bpf.talk import Talk, attribute
 from adapters.bpf.xdp import XdpHooks
+from adapters.talk.conversation import Talk, attribute
+from adapters.talk.inside import inside
 from ports.devices import Program
 from ports.kernel import Namespace
 from tests.netns.world import RealWorld

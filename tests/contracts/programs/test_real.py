@@ -16,11 +16,11 @@ import pytest
 from adapters.bpf import syscall
 from adapters.bpf.filters import FilterHooks
 from adapters.bpf.hooks import Hook
-from adapters.bpf.inside import inside
 from adapters.bpf.multi import MultiHooks
 from adapters.bpf.syscall import Entry
-from adapters.bpf.talk import Talk
 from adapters.bpf.xdp import XdpHooks
+from adapters.talk.conversation import Talk
+from adapters.talk.inside import inside
 from ports.errors import Code, Failure
 from tests.contracts.programs.contract import HOOKS, ProgramContract, World
 from tests.contracts.programs.real import RealProgramWorld

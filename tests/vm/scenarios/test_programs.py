@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from adapters.bpf.control import BpfPrograms
-from adapters.bpf.talk import Talk, attribute, nest
 from adapters.ethtool.control import EthtoolOffloads
+from adapters.talk.conversation import Talk, attribute, nest
 from ports.devices import Link, Switch
 from tests.contracts.programs.contract import HOOKS
 from tests.contracts.programs.real import plant

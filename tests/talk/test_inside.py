@@ -1,19 +1,16 @@
-"""Work in another namespace, in both adapters that do it: errors, limits of time, and nothing left behind."""
+"""Work in another namespace: errors, limits of time, and nothing left behind."""
 
 from __future__ import annotations
 
 import os
 import threading
-from types import ModuleType
 
 import pytest
 
-import adapters.bpf.inside
-import adapters.ethtool.inside
+from adapters.talk import inside as module
 from ports.errors import Code, Failure
 from tests.support.eventually import eventually
 
-MODULES = pytest.mark.parametrize("module", [adapters.bpf.inside, adapters.ethtool.inside], ids=["bpf", "ethtool"])
 OWN = "/proc/self/ns/net"
 
 
@@ -21,8 +18,7 @@ def _descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-@MODULES
-def test_the_result_or_the_error_is_the_callers(module: ModuleType) -> None:
+def test_the_result_or_the_error_is_the_callers() -> None:
     with open(OWN) as own:
         before = _descriptors()
         assert module.inside(own.fileno(), 10.0, "x", lambda: 7) == 7
@@ -31,16 +27,12 @@ def test_the_result_or_the_error_is_the_callers(module: ModuleType) -> None:
         assert _descriptors() == before
 
 
-@MODULES
-def test_in_its_own_namespace_the_caller_works_itself(module: ModuleType) -> None:
+def test_in_its_own_namespace_the_caller_works_itself() -> None:
     with open(OWN) as own:
         assert module.inside(own.fileno(), 10.0, "x", threading.get_ident) == threading.get_ident()
 
 
-@MODULES
-def test_a_kernel_that_hangs_costs_a_thread_and_not_the_caller(
-    module: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_kernel_that_hangs_costs_a_thread_and_not_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "is_own", lambda _descriptor: False)
     answer, threads = threading.Event(), threading.active_count()
     with open(OWN) as own:
@@ -53,17 +45,13 @@ def test_a_kernel_that_hangs_costs_a_thread_and_not_the_caller(
     eventually(lambda: threading.active_count() == threads)
 
 
-@MODULES
-def test_what_is_no_namespace_is_not_entered(module: ModuleType) -> None:
+def test_what_is_no_namespace_is_not_entered() -> None:
     with open("/dev/null") as file, pytest.raises(Failure, match="cannot be entered") as caught:
         module.inside(file.fileno(), 10.0, "x", lambda: 7)
     assert caught.value.code is Code.KERNEL
 
 
-@MODULES
-def test_a_system_without_threads_is_told_and_no_descriptor_lost(
-    module: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_system_without_threads_is_told_and_no_descriptor_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 

@@ -1,16 +1,14 @@
-"""Netlink conversations under bad conditions, in both adapters that hold them: silence, noise, nonsense."""
+"""Netlink conversations under bad conditions: silence, noise, nonsense."""
 
 from __future__ import annotations
 
 import socket
 import struct
 from collections.abc import Iterator
-from types import ModuleType
 
 import pytest
 
-import adapters.bpf.talk
-import adapters.ethtool.talk
+from adapters.talk.conversation import Talk, attribute, attributes
 from ports.errors import Code, Failure
 
 HEADER = struct.Struct("=IHHII")
@@ -21,8 +19,8 @@ DUMP, INTERRUPTED, CAPPED_TEXT = 0x300, 0x10, 0x300
 class Ends:
     """A conversation whose other end is the test."""
 
-    def __init__(self, module: ModuleType) -> None:
-        self.talk = module.Talk(16, 1.0)
+    def __init__(self) -> None:
+        self.talk = Talk(16, 1.0)
         ours, self.kernel = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.talk._socket.close()
         ours.settimeout(1.0)
@@ -37,15 +35,15 @@ def _message(kind: int, body: bytes = b"", sequence: int = 1, flags: int = 0) ->
 
 
 def _error(number: int, text: bytes = b"", sequence: int = 1) -> bytes:
-    words = adapters.bpf.talk.attribute(1, text + b"\0") if text else b""
+    words = attribute(1, text + b"\0") if text else b""
     return _message(
         ERROR, struct.pack("=i", -number) + bytes(HEADER.size) + words, sequence, CAPPED_TEXT if text else 0
     )
 
 
-@pytest.fixture(params=[adapters.bpf.talk, adapters.ethtool.talk], ids=["bpf", "ethtool"])
-def ends(request: pytest.FixtureRequest) -> Iterator[Ends]:
-    made = Ends(request.param)
+@pytest.fixture
+def ends() -> Iterator[Ends]:
+    made = Ends()
     yield made
     made.talk.__exit__()
     made.kernel.close()
@@ -90,7 +88,7 @@ def test_a_kernel_that_never_comes_to_an_end_is_given_up(ends: Ends) -> None:
 
 
 def test_attributes_that_make_no_sense_end_the_list() -> None:
-    whole = adapters.bpf.talk.attribute(7, b"seven")
-    assert list(adapters.bpf.talk.attributes(whole + b"\x03\x00\x01\x00")) == [(7, b"seven")]
-    assert list(adapters.bpf.talk.attributes(whole + b"\xff\x00\x01\x00")) == [(7, b"seven")]
-    assert list(adapters.bpf.talk.attributes(b"\x08\x00")) == []
+    whole = attribute(7, b"seven")
+    assert list(attributes(whole + b"\x03\x00\x01\x00")) == [(7, b"seven")]
+    assert list(attributes(whole + b"\xff\x00\x01\x00")) == [(7, b"seven")]
+    assert list(attributes(b"\x08\x00")) == []
