@@ -6,7 +6,6 @@ distinct from false, 0 and an empty list.
 
 from ports.netconfig.checks import config_mistakes
 from ports.netconfig.decoding import decode
-from ports.netconfig.mistakes import InvalidConfig, Mistake
 from ports.netconfig.schema import (
     MIN_IPV6_MTU,
     MIN_MTU,
@@ -21,6 +20,7 @@ from ports.netconfig.schema import (
     VrfConfig,
 )
 from ports.netconfig.texts import MAC, MAX_NAME_BYTES, RESERVED_NAMES, label_mistakes, name_mistakes
+from ports.schemas.mistakes import InvalidConfig, Mistake
 
 __all__ = [
     "MAC",

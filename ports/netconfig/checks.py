@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 
 from ports.devices import Sysctl
 from ports.netconfig import texts
-from ports.netconfig.limits import too_many, twice, value_mistakes
-from ports.netconfig.mistakes import Mistake
 from ports.netconfig.routing import neighbour_mistakes, route_mistakes, rule_mistakes
 from ports.netconfig.schema import InterfaceConfig, NetworkConfig, VrfConfig
+from ports.schemas.limits import too_many, twice, value_mistakes
+from ports.schemas.mistakes import Mistake
 from ports.sysctls import sysctl_mistakes
 
 RESERVED_TABLES = (253, 254, 255)  # default, main, local

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from ports.devices import MAIN_TABLE, SCOPE_LINK, SCOPE_UNIVERSE
 from ports.netconfig import texts
-from ports.netconfig.limits import too_many, twice, value_mistakes
-from ports.netconfig.mistakes import Mistake
 from ports.netconfig.schema import MAX_HOPS, HopConfig, NeighborConfig, RouteConfig, RuleConfig
 from ports.netconfig.texts import MAX_NAME_BYTES, IPNetwork
+from ports.schemas.limits import too_many, twice, value_mistakes
+from ports.schemas.mistakes import Mistake
 
 
 def route_mistakes(routes: tuple[RouteConfig, ...]) -> Iterator[Mistake]:

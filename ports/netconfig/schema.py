@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+
+from ports.schemas.about import about, key
+from ports.sysctls import SETTABLE
 
 MIN_MTU = 68  # RFC 791
 MIN_IPV6_MTU = 1280  # RFC 8200; below it the kernel takes IPv6 off the interface
@@ -18,52 +20,29 @@ MAX_QUEUE = 1 << 20
 MAX_GSO_SIZE = 524280  # GSO_MAX_SIZE and GRO_MAX_SIZE, linux/netdevice.h
 U32 = 0xFFFFFFFF
 MAX_PRIORITY = 32767  # the kernel's last rule
-MAX_ENTRIES = 128  # of one list or map; all steps of a device must fit in a plan
 MAX_HOPS = 64  # of one multipath route
 ARP_IGNORE = (0, 1, 2, 3, 8)
 ROUTE_TYPES = {"unicast": 1, "blackhole": 6, "unreachable": 7, "prohibit": 8}  # linux/rtnetlink.h
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class About:
-    """What the reference says of a field. ``unset`` is the effect of not giving it; ``choices`` and limits as checked."""
-
-    effect: str
-    example: Any
-    unset: str
-    least: int | None = None
-    most: int | None = None
-    choices: tuple[int | str, ...] = ()
-    required: bool = False
-    supported: bool = True
-
-
-def _about(effect: str, example: Any = None, unset: str = "unchanged", **more: Any) -> dict[str, About]:
-    return {"about": About(effect=effect, example=example, unset=unset, **more)}
-
-
-def _key(*args: Any, default: Any = None, **more: Any) -> Any:
-    return field(default=default, metadata=_about(*args, **more))
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class VrfConfig:
     """A VRF in the pod that the interface becomes a port of."""
 
-    name: str = _key(
+    name: str = key(
         "Name of the VRF interface; made if the pod has none of that name.", "blue", default="", required=True
     )
-    table: int | None = _key("Routing table of the VRF.", 1541, "1000 to 1999, by the name", least=1, most=U32)
+    table: int | None = key("Routing table of the VRF.", 1541, "1000 to 1999, by the name", least=1, most=U32)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ipv6Config:
     """How IPv6 configures itself on the interface."""
 
-    dad: bool | None = _key(
+    dad: bool | None = key(
         "Duplicate address detection: addresses are usable only after about a second.", True, "false: usable at once"
     )
-    acceptRa: int | None = _key(
+    acceptRa: int | None = key(
         "Take addresses and routes from router advertisements: 0 never, 1 unless forwarding, 2 always.",
         1,
         "as on the host where the host's addresses go along, else 0",
@@ -75,39 +54,40 @@ class Ipv6Config:
 class InterfaceConfig:
     """The interface in the pod."""
 
-    name: str | None = _key("Name in the pod, at most 15 bytes; empty: the host's.", "net1", "the host's name")
-    alternativeNames: tuple[str, ...] | None = _key(
+    name: str | None = key("Name in the pod, at most 15 bytes; empty: the host's.", "net1", "the host's name")
+    alternativeNames: tuple[str, ...] | None = key(
         "Further names that the interface is found by, at most 127 bytes each.", ["fast-net"], "none"
     )
-    addresses: tuple[str, ...] | None = _key(
+    addresses: tuple[str, ...] | None = key(
         "IP addresses with prefix length. An empty list: none at all.",
         ["192.168.10.5/24", "2001:db8::5/64"],
         "the host's addresses, routes, rules and permanent neighbours of this interface go along",
     )
-    dhcp: bool | None = _key("Get the addresses by DHCP.", False, "false", supported=False)
-    mtu: int | None = _key("MTU in bytes.", 9000, least=MIN_MTU)
-    hardwareAddr: str | None = _key("MAC address.", "02:00:5e:10:00:01")
-    txQueueLen: int | None = _key("Transmit queue length in packets.", 1000, least=0, most=MAX_QUEUE)
-    gsoMaxSize: int | None = _key("Most bytes of one segmented send (Big TCP).", 65536, least=1, most=MAX_GSO_SIZE)
-    groMaxSize: int | None = _key("Most bytes of one merged receive (Big TCP).", 65536, least=1, most=MAX_GSO_SIZE)
-    gsoIPv4MaxSize: int | None = _key("The same for IPv4 sends.", 65536, least=1, most=MAX_GSO_SIZE)
-    groIPv4MaxSize: int | None = _key("The same for IPv4 receives.", 65536, least=1, most=MAX_GSO_SIZE)
-    disableEbpfPrograms: bool | None = _key(
+    dhcp: bool | None = key("Get the addresses by DHCP.", False, "false", supported=False)
+    mtu: int | None = key("MTU in bytes.", 9000, least=MIN_MTU)
+    hardwareAddr: str | None = key("MAC address.", "02:00:5e:10:00:01")
+    txQueueLen: int | None = key("Transmit queue length in packets.", 1000, least=0, most=MAX_QUEUE)
+    gsoMaxSize: int | None = key("Most bytes of one segmented send (Big TCP).", 65536, least=1, most=MAX_GSO_SIZE)
+    groMaxSize: int | None = key("Most bytes of one merged receive (Big TCP).", 65536, least=1, most=MAX_GSO_SIZE)
+    gsoIPv4MaxSize: int | None = key("The same for IPv4 sends.", 65536, least=1, most=MAX_GSO_SIZE)
+    groIPv4MaxSize: int | None = key("The same for IPv4 receives.", 65536, least=1, most=MAX_GSO_SIZE)
+    disableEbpfPrograms: bool | None = key(
         "Take tc, TCX, XDP and netkit programs off the interface while the pod has it; the host gets them back.",
         True,
         "false: they stay",
     )
-    forwarding: bool | None = _key("Forward packets that come in here, in both families.", True, "the pod's default")
-    arpIgnore: int | None = _key("sysctl arp_ignore of the interface.", 1, "the pod's default", choices=ARP_IGNORE)
-    arpAnnounce: int | None = _key("sysctl arp_announce of the interface.", 2, "the pod's default", choices=(0, 1, 2))
-    ipv6: Ipv6Config = field(default=Ipv6Config(), metadata=_about("How IPv6 configures itself."))
+    forwarding: bool | None = key("Forward packets that come in here, in both families.", True, "the pod's default")
+    arpIgnore: int | None = key("sysctl arp_ignore of the interface.", 1, "the pod's default", choices=ARP_IGNORE)
+    arpAnnounce: int | None = key("sysctl arp_announce of the interface.", 2, "the pod's default", choices=(0, 1, 2))
+    ipv6: Ipv6Config = field(default=Ipv6Config(), metadata=about("How IPv6 configures itself."))
     vrf: VrfConfig | None = field(
-        default=None, metadata=_about("Make the interface a port of a VRF; not together with `rules`.", unset="no VRF")
+        default=None, metadata=about("Make the interface a port of a VRF; not together with `rules`.", unset="no VRF")
     )
-    sysctls: Mapping[str, int] | None = _key(
+    sysctls: Mapping[str, int] | None = key(
         "Further sysctls of the interface, as `ipv4/<key>` and `ipv6/<key>` from the list below.",
         {"ipv4/rp_filter": 2},
         "the pod's defaults",
+        keys=tuple(sorted(SETTABLE)),
     )
 
 
@@ -115,84 +95,82 @@ class InterfaceConfig:
 class HopConfig:
     """One of several next hops of a route."""
 
-    gateway: str = _key("IP address of the next hop.", "192.168.10.1", default="", required=True)
-    weight: int | None = _key("Its share of the traffic.", 2, "1", least=1, most=256)
-    onLink: bool | None = _key("The gateway is a neighbour although no address says so.", True, "false")
+    gateway: str = key("IP address of the next hop.", "192.168.10.1", default="", required=True)
+    weight: int | None = key("Its share of the traffic.", 2, "1", least=1, most=256)
+    onLink: bool | None = key("The gateway is a neighbour although no address says so.", True, "false")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RouteConfig:
     """One route through the interface."""
 
-    destination: str = _key("Network; a host route needs /32 or /128.", "10.1.0.0/16", default="", required=True)
-    gateway: str | None = _key("IP address of the next hop; needed unless `scope` is 253.", "192.168.10.1", "none")
-    source: str | None = _key("Source address preferred for packets sent here.", "192.168.10.5", "the kernel's choice")
-    scope: int | None = _key("0 (universe: through a gateway) or 253 (link: direct).", 253, "0", choices=(0, 253))
-    table: int | None = _key("Routing table.", 100, "main, or the VRF's", least=0, most=U32)
-    metric: int | None = _key(
+    destination: str = key("Network; a host route needs /32 or /128.", "10.1.0.0/16", default="", required=True)
+    gateway: str | None = key("IP address of the next hop; needed unless `scope` is 253.", "192.168.10.1", "none")
+    source: str | None = key("Source address preferred for packets sent here.", "192.168.10.5", "the kernel's choice")
+    scope: int | None = key("0 (universe: through a gateway) or 253 (link: direct).", 253, "0", choices=(0, 253))
+    table: int | None = key("Routing table.", 100, "main, or the VRF's", least=0, most=U32)
+    metric: int | None = key(
         "Preference among routes to one destination; lower wins.", 100, "the kernel's", least=0, most=U32
     )
-    mtu: int | None = _key(
+    mtu: int | None = key(
         "Largest packet on this route, in bytes.", 1400, "the interface's", least=MIN_MTU, most=0xFFFF
     )
-    type: str | None = _key(
+    type: str | None = key(
         "What happens to packets for it; all but unicast drop them and take no gateway.",
         "blackhole",
         "unicast",
         choices=tuple(ROUTE_TYPES),
     )
-    onLink: bool | None = _key("The gateway is a neighbour although no address says so.", True, "false")
-    nextHops: tuple[HopConfig, ...] | None = _key("Several next hops instead of `gateway`.", unset="one next hop")
+    onLink: bool | None = key("The gateway is a neighbour although no address says so.", True, "false")
+    nextHops: tuple[HopConfig, ...] | None = key("Several next hops instead of `gateway`.", unset="one next hop")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RuleConfig:
     """One policy routing rule of the pod; it looks up ``table``."""
 
-    priority: int | None = _key(
+    priority: int | None = key(
         "Order of evaluation; lower comes first.", 500, "32765: just before main", least=0, most=MAX_PRIORITY
     )
-    source: str | None = _key("Network that packets come from.", "192.168.10.0/24", "any")
-    destination: str | None = _key("Network that packets go to.", "10.0.0.0/8", "any")
-    table: int | None = _key("Routing table to look up.", 100, "main", least=0, most=U32)
-    fwmark: int | None = _key("Mark that packets have.", 7, "any", least=0, most=U32)
-    fwmask: int | None = _key(
-        "Bits of the mark to compare; only together with `fwmark`.", 255, "all", least=0, most=U32
-    )
-    iif: str | None = _key("Name of the interface that packets came in by.", "net1", "any")
-    oif: str | None = _key("Name of the interface that a socket is bound to.", "net1", "any")
+    source: str | None = key("Network that packets come from.", "192.168.10.0/24", "any")
+    destination: str | None = key("Network that packets go to.", "10.0.0.0/8", "any")
+    table: int | None = key("Routing table to look up.", 100, "main", least=0, most=U32)
+    fwmark: int | None = key("Mark that packets have.", 7, "any", least=0, most=U32)
+    fwmask: int | None = key("Bits of the mark to compare; only together with `fwmark`.", 255, "all", least=0, most=U32)
+    iif: str | None = key("Name of the interface that packets came in by.", "net1", "any")
+    oif: str | None = key("Name of the interface that a socket is bound to.", "net1", "any")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NeighborConfig:
     """One permanent neighbour entry."""
 
-    destination: str = _key("IP address of the neighbour.", "192.168.10.1", default="", required=True)
-    hardwareAddr: str = _key("The MAC address that answers for it.", "00:11:22:33:44:55", default="", required=True)
+    destination: str = key("IP address of the neighbour.", "192.168.10.1", default="", required=True)
+    hardwareAddr: str = key("The MAC address that answers for it.", "00:11:22:33:44:55", default="", required=True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EthtoolConfig:
     """What ethtool switches."""
 
-    features: Mapping[str, bool] | None = _key(
+    features: Mapping[str, bool] | None = key(
         "Offload features by the kernel's name, or by ethtool's short or long one.", {"tso": False, "rx-gro": True}
     )
-    privateFlags: Mapping[str, bool] | None = _key("Private flags of the device's driver.", {"legacy-rx": True})
+    privateFlags: Mapping[str, bool] | None = key("Private flags of the device's driver.", {"legacy-rx": True})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NetworkConfig:
     """Everything a claim can say about one device."""
 
-    profile: str | None = _key("Ask a profile provider for more.", unset="no profile", supported=False)
-    interface: InterfaceConfig = field(default=InterfaceConfig(), metadata=_about("The interface in the pod."))
-    inheritHostRoutes: bool | None = _key(
+    profile: str | None = key("Ask a profile provider for more.", unset="no profile", supported=False)
+    interface: InterfaceConfig = field(default=InterfaceConfig(), metadata=about("The interface in the pod."))
+    inheritHostRoutes: bool | None = key(
         "Take the host's routes, rules and neighbours of this interface along, as far as they work with the pod's addresses.",
         True,
         "only together with the host's addresses",
     )
-    routes: tuple[RouteConfig, ...] | None = _key("Routes through the interface.", unset="none of its own")
-    rules: tuple[RuleConfig, ...] | None = _key("Policy routing rules of the pod.", unset="none of its own")
-    neighbors: tuple[NeighborConfig, ...] | None = _key("Permanent neighbours.", unset="none of its own")
-    ethtool: EthtoolConfig = field(default=EthtoolConfig(), metadata=_about("What ethtool switches."))
+    routes: tuple[RouteConfig, ...] | None = key("Routes through the interface.", unset="none of its own")
+    rules: tuple[RuleConfig, ...] | None = key("Policy routing rules of the pod.", unset="none of its own")
+    neighbors: tuple[NeighborConfig, ...] | None = key("Permanent neighbours.", unset="none of its own")
+    ethtool: EthtoolConfig = field(default=EthtoolConfig(), metadata=about("What ethtool switches."))

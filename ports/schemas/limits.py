@@ -6,8 +6,8 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import fields
 from typing import Any
 
-from ports.netconfig.mistakes import Mistake
-from ports.netconfig.schema import MAX_ENTRIES, About
+from ports.schemas.about import MAX_ENTRIES, About
+from ports.schemas.mistakes import Mistake
 
 
 def value_mistakes(record: Any) -> Iterator[Mistake]:
