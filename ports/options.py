@@ -135,6 +135,13 @@ FILTER = Option(
     default=DEFAULT_FILTER,
     help="CEL expression over `attributes`: which devices are published (empty: all)",
 )
+NODE_CONFIG = Option(
+    flag="--node-config",
+    env="KND_NODE_CONFIG",
+    default="",
+    check=_optional_path,
+    help="YAML file: which devices are published or denied, further attributes, health policy (empty: all devices)",
+)
 BIND_ADDRESS = Option(
     flag="--bind-address",
     env="KND_BIND_ADDRESS",
@@ -154,10 +161,10 @@ LOG_FORMAT = Option(
 )
 
 COMMON = (RUNTIME_DIR, LOG_LEVEL, LOG_FORMAT)
-DRA = (KUBECONFIG, NODE_NAME, DRIVER, KUBELET_ROOT, FILTER, CDI_ROOT, BIND_ADDRESS, *COMMON)
+DRA = (KUBECONFIG, NODE_NAME, DRIVER, KUBELET_ROOT, FILTER, NODE_CONFIG, CDI_ROOT, BIND_ADDRESS, *COMMON)
 NRI = (DRIVER, NRI_SOCKET, CDI_ROOT, SYSFS_ROOT, *COMMON)
-WATCH = (DRIVER, SYSFS_ROOT, *COMMON)
-DATAPLANE = (DRIVER, CDI_ROOT, SYSFS_ROOT, PROC_SYS_NET, *COMMON)
+WATCH = (DRIVER, SYSFS_ROOT, NODE_CONFIG, *COMMON)
+DATAPLANE = (DRIVER, CDI_ROOT, SYSFS_ROOT, PROC_SYS_NET, NODE_CONFIG, *COMMON)
 ALL = tuple(dict.fromkeys((*DRA, *NRI, *WATCH, *DATAPLANE)))
 
 

@@ -37,7 +37,8 @@ def _reasons(about: About, value: object) -> Iterator[str]:
         yield "is needed"
     if not about.supported and value:
         yield "is not supported by this version; leave it out"
-    if about.choices and value is not None and value not in about.choices:
+    missing = value is None or (about.required and value == "")
+    if about.choices and not missing and value not in about.choices:
         yield f"{value!r} is none of {', '.join(map(str, about.choices))}"
     if isinstance(value, int) and about.least is not None and value < about.least:
         yield f"{value} is below {about.least}, the least there is"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from json import dumps
 from types import UnionType
@@ -30,8 +30,13 @@ def entries(kind: Any) -> tuple[Entry, ...]:
 
 def table(kind: Any) -> str:
     """The fields as a Markdown table: type, effect, what happens without, an example."""
+    return rows(entries(kind))
+
+
+def rows(told: Iterable[Entry]) -> str:
+    """Some fields as such a table."""
     lines = ["| field | type | effect | when not given | example |", "| --- | --- | --- | --- | --- |"]
-    for entry in entries(kind):
+    for entry in told:
         example = "" if entry.about.example is None else f"`{dumps(entry.about.example)}`"
         lines.append(f"| `{entry.path}` | {entry.type} | {_effect(entry.about)} | {_unset(entry.about)} | {example} |")
     return "\n".join(lines) + "\n"

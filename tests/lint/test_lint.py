@@ -183,3 +183,37 @@ def test_the_schema_can_be_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--schema"]) == 0
     schema = json.loads(capsys.readouterr().out)
     assert not list(jsonschema.Draft202012Validator(schema).iter_errors({"interface": {"mtu": 9000}}))
+
+
+NODE = {"apiVersion": "knd/v1", "kind": "NodeConfiguration", "deny": [{"macs": ["x"]}]}
+
+
+def test_a_node_configuration_is_checked_with_the_path_of_each_mistake(lint: Linter) -> None:
+    assert lint(NODE) == ["NodeConfiguration: deny[0].macs[0]: 'x' is no MAC address, such as 02:00:5e:10:00:01"]
+    assert lint.status == 1
+    assert lint(NODE | {"deny": []}) == []
+    assert lint.status == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "told"),
+    [
+        ("node.yaml", "kind: NodeConfiguration\napiVersion: knd/v1\ndeny: 3", "deny: expected a list, got int"),
+        ("other.yaml", "kind: NodeConfiguration\napiVersion: knd/v1\ndeny: 3", "deny: expected a list, got int"),
+        ("node.yaml", "", "file: holds 0 documents; write one NodeConfiguration"),
+        ("node.yaml", "a: [", "line 1: expected the node content, but found '<stream end>'"),
+    ],
+)
+def test_a_node_configuration_in_a_config_map_is_checked(lint: Linter, key: str, text: str, told: str) -> None:
+    held = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "knd-node"},
+        "data": {key: text, "else": "x: ["},
+    }
+    assert lint({"kind": "List", "items": [held]}) == [f"ConfigMap knd-node: data[{key}]: {told}"]
+
+
+def test_the_schema_of_the_node_configuration_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--node-schema"]) == 0
+    assert json.loads(capsys.readouterr().out)["properties"]["kind"]["enum"] == ["NodeConfiguration"]

@@ -39,5 +39,9 @@ def test_every_link_and_every_flag_in_the_text_exists(page: Path) -> None:
     targets = [target.split("#")[0] for target in re.findall(r"\]\((?!https?:)([^)]+)\)", text)]
     assert [target for target in targets if not (page.parent / target).exists()] == []
     foreign = {"--tag", "--kustomize", "--all-containers", "--since", "--sort-by"}
-    known = {option.flag for option in options.ALL} | {"--help", "--version", "--verbose", "--schema"} | foreign
+    known = (
+        {option.flag for option in options.ALL}
+        | {"--help", "--version", "--verbose", "--schema", "--node-schema"}
+        | foreign
+    )
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) <= known
