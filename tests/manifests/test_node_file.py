@@ -33,6 +33,9 @@ class Followed:
     def denied(self) -> tuple[str, ...]:
         return tuple(each for selector in deny_list(self.file.config).selectors for each in selector.interfaces or ())
 
+    def denies(self, name: str) -> None:
+        eventually(lambda: self.denied() == (name,), 30)
+
     def ended(self) -> bool:
         self.file.close()
         self._thread.join(30)
@@ -75,12 +78,12 @@ def test_no_file_and_no_path_mean_all_devices(path: Path) -> None:
 def test_a_file_that_comes_later_with_its_directory_is_taken(followed: Followed, path: Path) -> None:
     path.parent.mkdir()
     path.write_text(text("a"))
-    eventually(lambda: followed.denied() == ("a",), 30)
+    followed.denies("a")
     path.write_text(text("b"))
-    eventually(lambda: followed.denied() == ("b",), 30)
+    followed.denies("b")
     path.with_suffix(".new").write_text(text("c"))
     os.rename(path.with_suffix(".new"), path)
-    eventually(lambda: followed.denied() == ("c",), 30)
+    followed.denies("c")
     path.unlink()
     eventually(lambda: followed.file.config == EMPTY, 30)
 
@@ -88,7 +91,7 @@ def test_a_file_that_comes_later_with_its_directory_is_taken(followed: Followed,
 def test_the_exchange_of_a_config_map_is_noticed_every_time(followed: Followed, path: Path) -> None:
     for number in range(3):
         mounted(path.parent, number, text(f"n{number}"))
-        eventually(lambda wanted=(f"n{number}",): followed.denied() == wanted, 30)
+        followed.denies(f"n{number}")
 
 
 def test_a_link_to_a_file_elsewhere_is_followed(tmp_path: Path, path: Path) -> None:
@@ -100,7 +103,7 @@ def test_a_link_to_a_file_elsewhere_is_followed(tmp_path: Path, path: Path) -> N
     followed = Followed(path)
     assert followed.denied() == ("a",)
     real.write_text(text("b"))
-    eventually(lambda: followed.denied() == ("b",), 30)
+    followed.denies("b")
     assert followed.ended()
 
 
@@ -149,6 +152,6 @@ def test_where_changes_cannot_be_watched_it_is_looked_at_now_and_then(
         followed = Followed(path)
         path.parent.mkdir()
         path.write_text(text("a"))
-        eventually(lambda: followed.denied() == ("a",), 30)
+        followed.denies("a")
         assert followed.ended()
     assert "watch: no more" in caplog.text
