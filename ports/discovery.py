@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from ports.devices import Link, RdmaLink
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Hardware:
-    """What sysfs tells of an interface. ``numa_node`` is None where the kernel says -1 or nothing.
-
-    ``port`` tells the further interfaces of one PCI function (second port, representor, sub-function) from its main one,
-    for which it is empty.
-    """
-
-    virtual: bool
-    pci_address: str | None = None
-    pcie_root: str | None = None
-    numa_node: int | None = None
-    port: str = ""
+from ports.devices import Link, Program, RdmaLink
+from ports.hardware import Hardware as Hardware
+from ports.hardware import LinkDetails, LinkSettings, RdmaFacts, WireNeighbour
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +22,7 @@ class RdmaDevice:
     protocol: str = ""
     pci_address: str | None = None
     interface: int | None = None
+    facts: RdmaFacts = field(default_factory=RdmaFacts)
 
 
 class Interfaces(Protocol):
@@ -50,7 +38,7 @@ class Interfaces(Protocol):
 
 
 class HardwareFacts(Protocol):
-    """What sysfs knows."""
+    """What is known of hardware. What cannot be read is left out of the facts; nothing is raised."""
 
     def hardware(self, link: Link) -> Hardware | None:
         """Facts of one interface; None when sysfs does not show it (gone meanwhile, or sysfs is another namespace's)."""
@@ -58,6 +46,54 @@ class HardwareFacts(Protocol):
 
     def function(self, pci_address: str) -> Hardware:
         """Facts of a PCI function."""
+        ...
+
+
+class PciFunctions(Protocol):
+    """All that is plugged in, network or not."""
+
+    def functions(self) -> tuple[Hardware, ...]:
+        """Every PCI function but bridges, by address."""
+        ...
+
+
+class SettingsFacts(Protocol):
+    """What ethtool knows."""
+
+    def settings(self, link: Link) -> LinkSettings:
+        """Speed, duplex and driver of one interface, as far as it tells them. Failure: it cannot be asked."""
+        ...
+
+
+class DetailFacts(Protocol):
+    """What rtnetlink knows beside the link."""
+
+    def details(self, link: Link) -> LinkDetails:
+        """Alias, addresses and switch port of one interface. Failure: it cannot be asked."""
+        ...
+
+
+class ProgramFacts(Protocol):
+    """What eBPF programs are on an interface."""
+
+    def programs(self, link: Link) -> tuple[Program, ...] | None:
+        """Those of all hooks; None: this process may not know. Failure: it cannot be asked."""
+        ...
+
+
+class SwitchFacts(Protocol):
+    """What devlink knows."""
+
+    def eswitch(self, pci_address: str) -> str:
+        """The mode of the function's embedded switch, legacy or switchdev; empty: none, or not to be known."""
+        ...
+
+
+class WireFacts(Protocol):
+    """What an LLDP daemon knows."""
+
+    def neighbour(self, link: Link) -> WireNeighbour | None:
+        """Who is at the other end; None: nobody said."""
         ...
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from agent.domain.discovery import devices
 from ports.devices import Device, Identity, Link, RdmaLink
-from ports.discovery import Hardware, RdmaDevice
+from ports.discovery import RdmaDevice
+from ports.hardware import Hardware
 from tests.watch.trees import a_link
 
 CARD = Hardware(virtual=False, pci_address="0000:8a:00.0", pcie_root="pci0000:88", numa_node=1)
@@ -43,6 +44,8 @@ def test_a_card_has_dranets_name_and_attributes_and_the_standard_ones() -> None:
         "dra.net/virtual": False,
         "dra.net/pciAddress": "0000:8a:00.0",
         "dra.net/rdma": False,
+        "dra.net/sriov": False,
+        "dra.net/alias": "",
         "dra.net/numaNode": 1,
         "resource.kubernetes.io/numaNode": 1,
         "resource.kubernetes.io/pciBusID": "0000:8a:00.0",

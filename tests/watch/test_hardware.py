@@ -6,7 +6,7 @@ import pytest
 
 from adapters.netlink.pci import PciAddresses
 from adapters.sysfs.hardware import SysfsHardware
-from ports.discovery import Hardware
+from ports.hardware import Hardware, PciFacts
 from tests.watch.trees import Tree, a_link
 
 BRIDGED = "pci0000:3a/0000:3a:00.0/0000:3b:00.1"
@@ -17,14 +17,16 @@ def test_a_card_behind_a_bridge_has_its_own_address_and_the_root_of_the_tree(tre
     tree.bus_device("pci", BRIDGED, numa_node="1")
     tree.interface(f"{BRIDGED}/net/ens1")
     found = SysfsHardware(str(tree.root)).hardware(a_link(pci=CARD))
-    assert found == Hardware(virtual=False, pci_address=CARD, pcie_root="pci0000:3a", numa_node=1)
+    function = PciFacts(bridges=("0000:3a:00.0",))
+    assert found == Hardware(virtual=False, pci_address=CARD, pcie_root="pci0000:3a", numa_node=1, function=function)
 
 
 def test_a_kernel_that_names_no_parent_device_is_made_up_for_by_the_path(tree: Tree) -> None:
     tree.bus_device("pci", BRIDGED, numa_node="0")
     tree.interface(f"{BRIDGED}/net/ens1")
     found = SysfsHardware(str(tree.root)).hardware(a_link())
-    assert found == Hardware(virtual=False, pci_address=CARD, pcie_root="pci0000:3a", numa_node=0)
+    assert found is not None
+    assert (found.pci_address, found.pcie_root, found.numa_node) == (CARD, "pci0000:3a", 0)
 
 
 @pytest.mark.parametrize("text", ["-1", "", "none"])
@@ -78,7 +80,9 @@ def test_another_namespaces_interface_of_the_same_name_is_not_believed(tree: Tre
     [
         ("net/ens1", {}, ""),
         ("net/ens1", {"phys_port_name": "p0"}, ""),
-        ("net/ens1", {"dev_port": "1"}, "port1"),
+        ("net/ens1", {"phys_port_name": "p1"}, ""),
+        ("net/ens1", {"dev_port": "2"}, "port2"),
+        ("net/ens1", {"dev_port": "1"}, ""),
         ("net/ens1", {"phys_port_name": "pf0vf3"}, "pf0vf3"),
         ("mlx5_core.sf.4/net/ens1", {}, "sf4"),
         ("virtio0/net/ens1", {}, ""),
