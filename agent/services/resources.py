@@ -1,8 +1,9 @@
 """The kubelet's side: make claims ready before their pod starts, and take them back after it has ended.
 
-Each claim is answered on its own. What can pass by itself (a peer that restarts, a device on its way back from another
-pod) is waited for inside the kubelet's deadline; everything else is answered at once, in words the user reads in the
-pod's events. A claim that is held already is answered from what is held, without looking at the host.
+Each claim is answered on its own, and those of one call side by side. What can pass by itself (a peer that restarts, a
+device on its way back from another pod) is waited for inside the kubelet's deadline; everything else is answered at once,
+in words the user reads in the pod's events. A claim that is held already is answered from what is held, without looking
+at the host.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from agent.domain.claims import Allocated
 from agent.services.notices import Notices
 from agent.services.preparing import MARGIN, Preparation
+from agent.services.together import together
 from agent.services.tracing import Steps
 from agent.services.turns import Turns
 from ports.clock import Clock
@@ -57,12 +59,12 @@ class Resources:
         self._turns = Turns()
 
     def prepare(self, claims: tuple[ClaimRef, ...], deadline: float) -> tuple[Prepared, ...]:
-        """Make the claims ready; one answer a claim, in their order."""
-        return tuple(self._answer("prepare", claim, deadline, self._prepare) for claim in claims)
+        """Make the claims ready, side by side; one answer a claim, in their order."""
+        return together(lambda claim: self._answer("prepare", claim, deadline, self._prepare), claims)
 
     def unprepare(self, claims: tuple[ClaimRef, ...], deadline: float) -> tuple[Prepared, ...]:
         """Take the claims back; one answer a claim."""
-        return tuple(self._answer("unprepare", claim, deadline, self._unprepare) for claim in claims)
+        return together(lambda claim: self._answer("unprepare", claim, deadline, self._unprepare), claims)
 
     def _prepare(self, claim: ClaimRef, deadline: float, steps: Steps, traceparent: str) -> Prepared:
         devices = self._preparation.prepare(claim, deadline, steps, traceparent)

@@ -12,7 +12,7 @@ from ports.dataplane import Call, Sandbox
 from ports.devices import Identity, Inventory, LinkFacts
 from ports.errors import Code, Failure
 from ports.inbound import PreparedDevice
-from ports.plan import ClaimRef, Rename
+from ports.plan import ClaimRef, Plan, Rename
 from tests.services.support import CLAIM, Bench, opaque
 
 OTHER = ClaimRef(namespace="team", name="second", uid="other-uid")
@@ -74,6 +74,26 @@ def test_each_claim_has_its_own_answer(bench: Bench) -> None:
     first, second = bench.resources.prepare((missing, CLAIM), bench.deadline)
     assert "not found" in first.error
     assert (second.error, len(second.devices)) == ("", 1)
+
+
+def test_a_claim_that_waits_delays_no_other_of_the_same_call(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.claim("ens1")
+    bench.claim("ens2", ref=OTHER, pod="other-pod")
+    read, prepare, second = bench.cluster.claim, bench.dataplane.prepare, threading.Event()
+
+    def slow(namespace: str, name: str) -> Any:
+        assert name == OTHER.name or second.wait(30), "the other claim is not prepared meanwhile"
+        return read(namespace, name)
+
+    def told(plan: Plan, call: Call) -> None:
+        prepare(plan, call)
+        if plan.claim == OTHER:
+            second.set()
+
+    monkeypatch.setattr(bench.cluster, "claim", slow)
+    monkeypatch.setattr(bench.dataplane, "prepare", told)
+    answers = bench.resources.prepare((CLAIM, OTHER), bench.deadline)
+    assert [(answer.claim, answer.error) for answer in answers] == [(CLAIM, ""), (OTHER, "")]
 
 
 def test_a_replaced_claim_is_refused_and_leaves_nothing(bench: Bench) -> None:
