@@ -45,6 +45,15 @@ def host_facts(machine: Machine, device: Identity) -> LinkFacts:
     return facts
 
 
+def inspected(machine: Machine, device: Identity) -> LinkFacts:
+    """The same for whoever plans, who has to know as well what cannot be changed."""
+    facts = host_facts(machine, device)
+    if device.rdma is not None:
+        return facts
+    fixed = machine.offloads.fixed(machine.kernel.host, device.ifindex)
+    return replace(facts, offloads=replace(facts.offloads, fixed=fixed))
+
+
 def _rdma_facts(machine: Machine, device: Identity, name: str) -> LinkFacts:
     found = machine.rdma.find(machine.kernel.host, name)
     if found is None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from dataplane import policy
 from dataplane.attachments import Attachments
 from dataplane.desk import Desk, plan_of
-from dataplane.facts import host_facts
+from dataplane.facts import host_facts, inspected
 from dataplane.recovery import Recovery
 from dataplane.refresh import alike
 from dataplane.shape import check_shape
@@ -36,7 +36,7 @@ class PreparingHalf:
     def inspect(self, devices: tuple[Identity, ...], call: Call) -> tuple[LinkFacts, ...]:
         """See the port."""
         self._desk.check_time("inspect", call)
-        return tuple(host_facts(self._machine, device) for device in devices)
+        return tuple(inspected(self._machine, device) for device in devices)
 
     def prepared(self, claim_uid: str, call: Call) -> Plan | None:
         """See the port."""

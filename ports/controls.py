@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ports.devices import DeviceNode, Link, Offloads, Program, RdmaLink
+from ports.devices import DeviceNode, Link, Offloads, Program, RdmaLink, Switch
 from ports.errors import Code, Failure
 from ports.kernel import Kernel, Namespace
 
@@ -18,6 +18,10 @@ class OffloadControl(Protocol):
 
     def read(self, namespace: Namespace, ifindex: int) -> Offloads:
         """Changeable features with their state, and private flags. A link without ethtool has none."""
+        ...
+
+    def fixed(self, namespace: Namespace, ifindex: int) -> tuple[Switch, ...]:
+        """The features that driver or hardware let nobody change, with their state."""
         ...
 
     def write(self, namespace: Namespace, ifindex: int, wish: Offloads) -> None:
@@ -113,6 +117,10 @@ class NoOffloads:
     def read(self, namespace: Namespace, ifindex: int) -> Offloads:
         """None."""
         return Offloads()
+
+    def fixed(self, namespace: Namespace, ifindex: int) -> tuple[Switch, ...]:
+        """None either."""
+        return ()
 
     def write(self, namespace: Namespace, ifindex: int, wish: Offloads) -> None:
         """Nothing can be switched."""

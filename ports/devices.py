@@ -182,11 +182,13 @@ class Sysctl:
 class Offloads:
     """What ethtool switches: features by kernel name and the driver's private flags, each on or off.
 
-    As facts: those the hardware can change (``features``) and all flags. As a wish: only those to be set.
+    As facts: those the hardware can change (``features``) and all flags. As a wish: only those to be set. ``fixed`` is
+    told by ``inspect`` alone, for whoever plans: the features that nobody can change here.
     """
 
     features: tuple[Switch, ...] = ()
     flags: tuple[Switch, ...] = ()
+    fixed: tuple[Switch, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

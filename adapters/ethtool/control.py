@@ -30,6 +30,10 @@ class EthtoolOffloads:
         """The features that ethtool can change, and the private flags; each sorted by name."""
         return self._with(namespace, ifindex, _read)
 
+    def fixed(self, namespace: Namespace, ifindex: int) -> tuple[Switch, ...]:
+        """The features that ethtool cannot change, sorted by name."""
+        return self._with(namespace, ifindex, _fixed)
+
     def write(self, namespace: Namespace, ifindex: int, wish: Offloads) -> None:
         """Switch what is not so yet. INVALID: no such name, or one that this hardware has fixed the other way."""
         if wish != Offloads():
@@ -50,6 +54,13 @@ def _read(ethtool: Ethtool) -> Offloads:
     features = ethtool.features()
     changeable = {} if features is None else {name: features.state[name] for name in features.changeable}
     return Offloads(features=_switches(changeable), flags=_switches(ethtool.flags()))
+
+
+def _fixed(ethtool: Ethtool) -> tuple[Switch, ...]:
+    features = ethtool.features()
+    if features is None:
+        return ()
+    return _switches({name: on for name, on in features.state.items() if name not in features.changeable})
 
 
 def _write(ethtool: Ethtool, wish: Offloads, subject: str) -> None:

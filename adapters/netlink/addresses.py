@@ -19,10 +19,7 @@ IFA_F_TEMPORARY, IFA_F_NODAD, IFA_F_MANAGETEMPADDR = 0x01, 0x02, 0x100
 IFA_F_NOPREFIXROUTE = 0x200
 IFAPROT_KERNEL_LO, IFAPROT_KERNEL_LL = 1, 3
 FAMILIES = {4: AF_INET, 6: AF_INET6}
-LINK_LOCAL: dict[int, tuple[int, int]] = {
-    AF_INET: (0xA9FE, 0xFFFF),
-    AF_INET6: (0xFE80, 0xFFC0),
-}  # 169.254.0.0/16, fe80::/10: the first 16 bits
+LINK_LOCAL, LINK_LOCAL_MASK = 0xFE80, 0xFFC0  # fe80::/10: the first 16 bits
 _BODY = struct.Struct("=BBBBI")  # ifaddrmsg: family, prefix length, flags, scope, index
 START = HEADER.size + _BODY.size
 
@@ -50,7 +47,7 @@ def address(message: bytes, ifindex: int) -> Address | None:
         return None
     found = payloads(message, START)
     packed = found.get(IFA_LOCAL) or found.get(IFA_ADDRESS)
-    if not packed or family not in LINK_LOCAL or _is_link_local(family, packed):
+    if not packed or family not in FAMILIES.values() or _is_link_local(family, packed):
         return None
     flags = number(found.get(IFA_FLAGS)) or 0
     if _comes_by_itself(family, flags, number(found.get(IFA_PROTO)) or 0):
@@ -85,5 +82,5 @@ def _comes_by_itself(family: int, flags: int, protocol: int) -> bool:
 
 
 def _is_link_local(family: int, packed: bytes) -> bool:
-    network, mask = LINK_LOCAL[family]
-    return int.from_bytes(packed[:2], "big") & mask == network
+    """Of IPv6 alone: 169.254.0.0/16 is given by somebody, such as a cloud's metadata agent, and never by the kernel."""
+    return family == AF_INET6 and int.from_bytes(packed[:2], "big") & LINK_LOCAL_MASK == LINK_LOCAL

@@ -81,7 +81,7 @@ def _networks(address: Address) -> Iterator[Any]:
 
 def _is_made(route: Route, made: set[Any]) -> bool:
     network = ip_network(route.destination)
-    return network in made or network.is_link_local or network.is_multicast
+    return network in made or (network.version == 6 and network.is_link_local) or network.is_multicast
 
 
 def _key(route: Route) -> Route:

@@ -75,17 +75,21 @@ def unmount(target: Path) -> None:
 def create(path: Path) -> Path:
     """Make a new network namespace that lives as long as it is mounted at ``path``."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch()
 
     def make() -> None:
         if _libc.unshare(CLONE_NEWNET):
             raise Failure(Code.REFUSED, str(path), f"unshare(2): {_last_error()}", USER_NAMESPACE_HINT)
-        task = f"/proc/self/task/{threading.get_native_id()}/ns/net"
-        if _mount(task, str(path), None, MS_BIND):
-            raise Failure(Code.REFUSED, str(path), f"mount(2): {_last_error()}", USER_NAMESPACE_HINT)
+        bind(f"/proc/self/task/{threading.get_native_id()}/ns/net", path)
 
     in_thread(make)
     return path
+
+
+def bind(namespace: str, path: Path) -> None:
+    """Let a namespace be found at ``path`` too, in the calling thread's mounts."""
+    path.touch()
+    if _mount(namespace, str(path), None, MS_BIND):
+        raise Failure(Code.REFUSED, str(path), f"mount(2): {_last_error()}", USER_NAMESPACE_HINT)
 
 
 def destroy(path: Path) -> None:

@@ -170,13 +170,15 @@ def _version(route: Route) -> int:
 
 
 def _is_global(address: Address) -> bool:
-    return address.scope < SCOPE_LINK and not ipaddress.ip_interface(address.prefix).is_link_local
+    interface = ipaddress.ip_interface(address.prefix)
+    return address.scope < SCOPE_LINK and not (interface.version == 6 and interface.is_link_local)
 
 
 def _is_transferable(route: Route, made: frozenset[IPNetwork]) -> bool:
     """Not what comes with an address, and not what is about the host itself."""
     network = ipaddress.ip_network(route.destination, strict=False)
-    by_itself = network.is_link_local or (route.protocol == KERNEL_MADE and (network in made or network.is_multicast))
+    made_so = route.protocol == KERNEL_MADE and (network in made or network.is_multicast)
+    by_itself = made_so or (network.version == 6 and network.is_link_local)
     return not by_itself and route.table != LOCAL_TABLE and route.scope in TRANSFERABLE_SCOPES
 
 

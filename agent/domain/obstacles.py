@@ -99,15 +99,26 @@ def _ipv6_mistakes(config: NetworkConfig, facts: LinkFacts) -> Iterator[Mistake]
 
 
 def _offload_mistakes(config: NetworkConfig, facts: LinkFacts) -> Iterator[Mistake]:
-    features = tuple(feature.name for feature in facts.offloads.features)
-    for name in config.ethtool.features or {}:
-        if not resolve(name, features):
-            yield Mistake(f"ethtool.features.{name}", "is no feature that can be switched on this device")
+    for name, on in (config.ethtool.features or {}).items():
+        if reason := _feature_mistake(name, on, facts):
+            yield Mistake(f"ethtool.features.{name}", reason)
     flags = {flag.name for flag in facts.offloads.flags}
     for name in config.ethtool.privateFlags or {}:
         if name not in flags:
             known = f"; it has {', '.join(sorted(flags))}" if flags else ""
             yield Mistake(f"ethtool.privateFlags.{name}", f"is no private flag of this device{known}")
+
+
+def _feature_mistake(name: str, on: bool, facts: LinkFacts) -> str:
+    """What is fixed as the claim wants it is as good as switched: DRANET's users say ``lro: false`` to any device."""
+    if resolve(name, (feature.name for feature in facts.offloads.features)):
+        return ""
+    fixed = {feature.name: feature.on for feature in facts.offloads.fixed}
+    meant = resolve(name, fixed)
+    if not meant:
+        return "is no feature of this device"
+    wrong = ", ".join(each for each in meant if fixed[each] is not on)
+    return f"cannot be switched {'on' if on else 'off'}: driver or hardware have fixed {wrong}" if wrong else ""
 
 
 def _route_mistakes(config: NetworkConfig, facts: LinkFacts, earlier: frozenset[str]) -> Iterator[Mistake]:

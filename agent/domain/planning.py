@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from agent.domain import rdma_only
 from agent.domain.claims import Configured
@@ -95,7 +96,7 @@ def _device_plan(claim: ClaimRef, device: Configured, facts: LinkFacts) -> Devic
         request=allocated.request,
         pool=allocated.pool,
         device=allocated.device,
-        before=facts,
+        before=replace(facts, offloads=replace(facts.offloads, fixed=())),
         steps=tuple(_steps(claim, device, facts)),
         share_id=allocated.share_id,
     )

@@ -51,14 +51,14 @@ def present(body: Json, driver: str) -> tuple[Json, ...]:
 
 
 def canonical_ips(addresses: tuple[str, ...]) -> list[str]:
-    """As the API wants them: CIDR, canonical, each once, at most 16; without link-local and IPv4-mapped ones."""
+    """As the API wants them: CIDR, canonical, each once, at most 16; without those of IPv6 that are of no use elsewhere."""
     found = (ipaddress.ip_interface(address) for address in addresses)
     return list(dict.fromkeys(address.with_prefixlen for address in found if _reportable(address)))[:MAX_IPS]
 
 
 def _reportable(address: ipaddress.IPv4Interface | ipaddress.IPv6Interface) -> bool:
     if isinstance(address, ipaddress.IPv4Interface):
-        return not address.ip.is_link_local
+        return True
     return not address.ip.is_link_local and address.ip.ipv4_mapped is None and address.scope_id is None
 
 

@@ -22,6 +22,7 @@ CARD = Offloads(
         Switch(name=SEGMENTATION6, on=False),
     ),
     flags=(Switch(name="legacy-rx", on=False), Switch(name="link-down-on-close", on=True)),
+    fixed=(Switch(name="highdma", on=True), Switch(name="rx-lro", on=False)),
 )
 
 
@@ -64,11 +65,19 @@ def test_flags_and_features_are_wished_apart() -> None:
     )
 
 
+def test_what_is_fixed_as_it_is_wished_makes_no_step_and_is_not_written_down() -> None:
+    wish = {"features": {"lro": False, "rx-lro": False, "highdma": True}}
+    made = plan(CLAIM, POD, (configured("ens1", ethtool=wish),), {"ens1": _card()})
+    assert not [step for step in made.devices[0].steps if isinstance(step, SetOffloads)]
+    assert made.devices[0].before.offloads == replace(CARD, fixed=())
+
+
 @pytest.mark.parametrize(
     ("ethtool", "path"),
     [
         ({"features": {"rx-all": True}}, "ethtool.features.rx-all"),
-        ({"features": {"lro": True}}, "ethtool.features.lro"),
+        ({"features": {"lro": True}}, "ethtool.features.lro: cannot be switched on"),
+        ({"features": {"highdma": False}}, "ethtool.features.highdma: cannot be switched off"),
         ({"privateFlags": {"warp": True}}, "ethtool.privateFlags.warp"),
     ],
 )

@@ -130,7 +130,7 @@ def test_a_long_reason_is_cut_to_what_fits() -> None:
 @pytest.mark.parametrize(
     ("addresses", "ips"),
     [
-        (("169.254.1.1/16", "fe80::1/64", "::ffff:10.0.0.1/120"), []),
+        (("169.254.1.1/16", "fe80::1/64", "::ffff:10.0.0.1/120"), ["169.254.1.1/16"]),
         (("10.0.0.5/24", "10.0.0.5/24"), ["10.0.0.5/24"]),
         (("2001:DB8::0:5/64",), ["2001:db8::5/64"]),
         (tuple(f"10.0.0.{index}/24" for index in range(20)), [f"10.0.0.{index}/24" for index in range(16)]),

@@ -9,11 +9,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from adapters.netlink.kernel import NetlinkKernel
 from adapters.standin import namespaces
@@ -28,6 +28,7 @@ from tests.support.private_net import add_veth, private_namespace
 NODE = "whole-node"
 PROCESSES = ("dataplane", "watch", "nri", "dra")
 STOP_LIMIT = 30.0
+T = TypeVar("T")
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -57,8 +58,8 @@ class WholeNode:
             self.runtime = Runtime(str(self.root / "nri.sock"))
             self._thread = stack.enter_context(ThreadPoolExecutor(1))
             self.pod_path = str(self.root / "pod")
-            self._thread.submit(_settle, self.host.descriptor, pod, self.pod_path).result()
-            self._thread.submit(self.api.start).result()
+            self.in_host(_settle, self.host.descriptor, pod, self.pod_path)
+            self.in_host(self.api.start)
             stack.callback(self.api.stop)
             for part in (self.kubelet, self.runtime):
                 part.start()
@@ -69,6 +70,10 @@ class WholeNode:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    def in_host(self, act: Callable[..., T], *arguments: object) -> T:
+        """What ``act`` returns when it is called in the host's network and mounts."""
+        return self._thread.submit(act, *arguments).result()
 
     def add_card(self, name: str) -> int:
         """One more interface; its index."""
@@ -93,9 +98,9 @@ class WholeNode:
         }
         argv = [sys.executable, "-m", "agent.cli", "up", *(f"--{name}={value}" for name, value in given.items())]
         with self.log_file.open("ab") as log:
-            process = self._thread.submit(
-                subprocess.Popen, argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._env
-            ).result()
+            process = self.in_host(
+                lambda: subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._env)
+            )
         self._stack.callback(_end, process)
         return process
 
@@ -159,11 +164,10 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _settle(host: int, pod: str, path: str) -> None:
     """Take this thread into the host's network and mounts of its own, in which the pod's network is at ``path``."""
-    Path(path).touch()
     _demand(_libc.setns(host, namespaces.CLONE_NEWNET))
     _demand(_libc.unshare(namespaces.CLONE_NEWNS))
     _demand(_libc.mount(None, b"/", None, ctypes.c_ulong(namespaces.MS_REC | namespaces.MS_PRIVATE), None))
-    _demand(_libc.mount(pod.encode(), path.encode(), None, ctypes.c_ulong(namespaces.MS_BIND), None))
+    namespaces.bind(pod, Path(path))
 
 
 def _demand(status: int) -> None:

@@ -113,7 +113,7 @@ def facts(device: Device, rules: list[Rule]) -> LinkFacts:
     tables = {route.table for route in device.routes} - COMMON_TABLES
     return LinkFacts(
         link=device.link,
-        addresses=tuple(address for address in device.addresses if not interface(address).ip.is_link_local),
+        addresses=tuple(address for address in device.addresses if not comes_by_itself(interface(address))),
         routes=tuple(device.routes),
         neighbours=tuple(device.neighbours),
         rules=tuple(rule for rule in rules if rule.table in tables),
@@ -130,6 +130,10 @@ def whole(device: Device, rules: list[Rule]) -> LinkFacts:
 
 def interface(address: Address) -> IPv4Interface | IPv6Interface:
     return ip_interface(address.prefix)
+
+
+def comes_by_itself(address: IPv4Interface | IPv6Interface) -> bool:
+    return address.version == 6 and address.ip.is_link_local
 
 
 def reachable(device: Device, gateway: str) -> bool:

@@ -161,6 +161,7 @@ class RoutingContract(OnAKernel):
     @pytest.mark.parametrize(
         "address",
         [
+            Address(prefix="169.254.7.7/16"),
             Address(prefix="10.0.0.1/32", peer="10.0.0.2"),
             Address(prefix="10.0.0.1/24", peer="10.0.7.2"),
             Address(prefix="2001:db8:5::1/128", peer="2001:db8:5::2"),

@@ -64,6 +64,12 @@ class OffloadContract:
         assert FIXED_OFF not in names
         assert names == sorted(names)
 
+    def test_those_that_nobody_can_change_are_told_apart(self, world: World, host: Namespace, index: int) -> None:
+        fixed = world.offloads.fixed(host, index)
+        assert Switch(name=FIXED_OFF, on=False) in fixed
+        assert not {switch.name for switch in fixed} & _states(world, host, index).keys()
+        _fails(Code.NOT_FOUND, lambda: world.offloads.fixed(host, ABSENT))
+
     def test_a_driver_without_private_flags_has_none(self, world: World, host: Namespace, index: int) -> None:
         assert world.offloads.read(host, index).flags == ()
 

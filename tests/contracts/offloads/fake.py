@@ -44,6 +44,12 @@ class FakeOffloads:
             state = self._state(namespace, ifindex)
             return Offloads(features=_switches(state.active), flags=_switches(state.flags))
 
+    def fixed(self, namespace: Namespace, ifindex: int) -> tuple[Switch, ...]:
+        """Those that nobody can change."""
+        with self._kernel.call("offloads.fixed"):
+            self._state(namespace, ifindex)
+            return _switches(FIXED)
+
     def write(self, namespace: Namespace, ifindex: int, wish: Offloads) -> None:
         """Switch; all or nothing."""
         with self._kernel.call("offloads.write"):
