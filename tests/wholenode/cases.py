@@ -87,7 +87,7 @@ class Cases(WholeNode):
 
     def start(self) -> None:
         """The four processes, until they serve."""
-        self.processes = self.up()
+        self.processes = self.up(bind_address="127.0.0.1:9177")
         self.ready()
 
     def stop(self) -> None:
