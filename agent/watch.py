@@ -13,13 +13,17 @@ from contextlib import ExitStack
 
 from adapters.bus.feed import FeedPublisher
 from adapters.clock.host import HostClock
+from adapters.events.sources import Sources
 from adapters.logs import setup as logs
+from adapters.netlink.events import NetlinkEvents
 from adapters.netlink.kernel import NetlinkKernel
 from adapters.rdma.control import NetlinkRdma
+from adapters.rdma.events import subscribe
 from adapters.sysfs.hardware import SysfsHardware
-from adapters.udev.changes import KernelChanges
+from adapters.udev.events import DeviceEvents
 from agent.services.watching import Watcher
 from ports import options
+from ports.discovery import EventSource
 from ports.errors import Failure
 from ports.places import Places
 
@@ -41,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _watch(chosen: argparse.Namespace) -> None:
     with ExitStack() as stack:
-        changes = KernelChanges()  # before the first look, so that nothing is missed in between
+        changes = Sources(_voices())  # before the first look, so that nothing is missed in between
         stack.callback(changes.close)
         stopped = _told(changes.wake)
         kernel = NetlinkKernel(chosen.sysfs_root)
@@ -58,6 +62,13 @@ def _watch(chosen: argparse.Namespace) -> None:
             clock=HostClock(),
             driver=chosen.driver_name,
         ).run(stopped)
+
+
+def _voices() -> tuple[EventSource, ...]:
+    """All that tells of changes on this host."""
+    rdma = subscribe()
+    voices: tuple[EventSource, ...] = (NetlinkEvents(), DeviceEvents())
+    return voices if rdma is None else (*voices, rdma)
 
 
 def _told(wake: Callable[[], None]) -> threading.Event:

@@ -9,6 +9,7 @@ from typing import Protocol
 from ports.devices import Link, Program, RdmaLink
 from ports.hardware import Hardware as Hardware
 from ports.hardware import LinkDetails, LinkSettings, RdmaFacts, WireNeighbour
+from ports.touched import Touched
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +31,10 @@ class Interfaces(Protocol):
 
     def links(self) -> tuple[Link, ...]:
         """All links of this namespace, from one consistent dump."""
+        ...
+
+    def link(self, ifindex: int) -> Link | None:
+        """The link of that index; None: there is none here now."""
         ...
 
     def uplinks(self) -> frozenset[int]:
@@ -106,8 +111,31 @@ class RdmaDevices(Protocol):
 
 
 class Changes(Protocol):
-    """When to look again. No polling: it wakes on kernel events."""
+    """When to look again, and at what. No polling: it wakes on kernel events."""
 
-    def wait(self, timeout: float) -> bool:
-        """True when something may have changed since the last call (events are gathered, lost events count), else False."""
+    def wait(self, timeout: float) -> Touched:
+        """What was touched since the last call, waiting at most ``timeout`` seconds for the first of it.
+
+        Takes a bounded number of events, in their order; lost ones count as everything. Nothing touched: the time is over,
+        or somebody woke it.
+        """
+        ...
+
+
+class EventSource(Protocol):
+    """One of the kernel's voices."""
+
+    def fileno(self) -> int:
+        """Readable when there are events."""
+        ...
+
+    def read(self) -> Touched:
+        """What the next events touched, a bounded number of them; nothing when there are none. Never blocks.
+
+        Failure KERNEL: the kernel tells no more.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give the descriptor up. Repeatable."""
         ...

@@ -20,13 +20,13 @@ IFA_F_NOPREFIXROUTE = 0x200
 IFAPROT_KERNEL_LO, IFAPROT_KERNEL_LL = 1, 3
 FAMILIES = {4: AF_INET, 6: AF_INET6}
 LINK_LOCAL, LINK_LOCAL_MASK = 0xFE80, 0xFFC0  # fe80::/10: the first 16 bits
-_BODY = struct.Struct("=BBBBI")  # ifaddrmsg: family, prefix length, flags, scope, index
-START = HEADER.size + _BODY.size
+BODY = struct.Struct("=BBBBI")  # ifaddrmsg: family, prefix length, flags, scope, index
+START = HEADER.size + BODY.size
 
 
 def of_link(ifindex: int) -> Request:
     """Ask for the addresses of one link (filtered in the kernel where it checks strictly)."""
-    return Request(kind=RTM_GETADDR, body=_BODY.pack(0, 0, 0, 0, ifindex))
+    return Request(kind=RTM_GETADDR, body=BODY.pack(0, 0, 0, 0, ifindex))
 
 
 def adding(ifindex: int, address: Address) -> Request:
@@ -34,7 +34,7 @@ def adding(ifindex: int, address: Address) -> Request:
     interface = ip_interface(address.prefix)
     family, length = FAMILIES[interface.version], interface.network.prefixlen
     other = ip_address(address.peer) if address.peer else interface.ip
-    body = _BODY.pack(family, length, 0, address.scope, ifindex)
+    body = BODY.pack(family, length, 0, address.scope, ifindex)
     body += attribute(IFA_LOCAL, interface.ip.packed) + attribute(IFA_ADDRESS, other.packed)
     body += b"".join(_optional(address, interface.version))
     return Request(kind=RTM_NEWADDR, body=body, flags=NLM_F_CREATE | NLM_F_EXCL)
@@ -42,7 +42,7 @@ def adding(ifindex: int, address: Address) -> Request:
 
 def address(message: bytes, ifindex: int) -> Address | None:
     """The address that a message describes; None for another link's and for those that come by themselves."""
-    family, length, _, scope, index = _BODY.unpack_from(message, HEADER.size)
+    family, length, _, scope, index = BODY.unpack_from(message, HEADER.size)
     if index != ifindex:
         return None
     found = payloads(message, START)

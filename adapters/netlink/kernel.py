@@ -51,6 +51,15 @@ class NetlinkKernel:
         """All links of the host."""
         return self._host.links()
 
+    def link(self, ifindex: int) -> Link | None:
+        """One link of the host, if it is there."""
+        try:
+            return self._host.link(ifindex)
+        except Failure as failure:
+            if failure.code is Code.NOT_FOUND:
+                return None
+            raise
+
     def uplinks(self) -> frozenset[int]:
         """Links with a default route, and those they stand on."""
         return standing_on(self._host.default_links(), self._host.relations())

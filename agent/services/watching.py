@@ -1,31 +1,34 @@
-"""The watcher's loop: wait until the kernel says that something changed, look at all of it, tell what is new.
+"""The watcher's loop: wait until the kernel says what changed, look at that again, tell what is new.
 
-Nothing is polled. Changes come in bursts (a link that appears is several events), so a look waits a moment for the rest,
-and after a look that took long for as long again: a storm of events costs at most half a processor.
+Nothing is polled. Now and then everything is looked at nevertheless: what this finds and no event told is a defect, of
+ours or of a driver, that is counted and put right.
 """
 
 from __future__ import annotations
 
 import logging
+import random
 import threading
+from collections.abc import Callable
 
-from agent.domain.discovery import devices
+from agent.domain.sight import Sight, devices, difference
+from agent.services.looking import Looking
+from agent.services.pacing import Pace
 from ports.clock import Clock
 from ports.devices import Device, Inventory
 from ports.discovery import Changes, HardwareFacts, Interfaces, RdmaDevices
 from ports.errors import Failure
 from ports.feed import InventorySink
+from ports.touched import EVERYTHING, NOTHING, Touched
 
 log = logging.getLogger("knd.watch")
 
-GATHER = 0.05  # seconds; events of one cause follow each other within a few milliseconds
-LONGEST_GATHER = 0.5
-FOREVER = 3600.0
+AUDIT = 300.0  # seconds between two full looks, a tenth more or less so that the nodes of a cluster spread
 RETRY = 1.0
 
 
 class Watcher:
-    """Publishes to ``sink`` what the host has, at the start and whenever ``changes`` wakes it."""
+    """Publishes to ``sink`` what the host has, at the start and whenever ``changes`` says that something was touched."""
 
     def __init__(
         self,
@@ -37,51 +40,66 @@ class Watcher:
         sink: InventorySink,
         clock: Clock,
         driver: str,
+        dice: Callable[[], float] = random.random,
     ) -> None:
-        self._interfaces = interfaces
-        self._hardware = hardware
-        self._rdma = rdma
+        self._looking = Looking(interfaces, hardware, rdma)
         self._changes = changes
+        self._pace = Pace(changes, clock)
         self._sink = sink
         self._clock = clock
         self._driver = driver
+        self._dice = dice
+        self._sight = Sight()
         self._published: Inventory | None = None
-        self._gather = GATHER
         self._failing = False
+        self._missed = 0
+        self._audit_at = 0.0
 
     def run(self, stopped: threading.Event) -> None:
         """Until ``stopped`` is set and ``changes`` wakes."""
-        due = True
+        due = EVERYTHING
         while not stopped.is_set():
             if due:
-                due = not self._look()
-            if self._changes.wait(RETRY if due else FOREVER) and not stopped.is_set():
-                self._clock.sleep(self._gather)
-                self._changes.wait(0)
-                due = True
+                due = self._tried(due)
+            touched = self._changes.wait(RETRY if due else self._until_audit())
+            if stopped.is_set():
+                return
+            if touched or due:
+                due |= self._pace.gather(touched)
+            elif self._until_audit() <= 0:
+                due = self._audited()
 
-    def _look(self) -> bool:
-        """Publish what is there if it is new; whether the look succeeded."""
-        start = self._clock.monotonic()
+    def _tried(self, due: Touched) -> Touched:
+        """What is still due after a look: nothing, or everything when it failed."""
         try:
-            found = self._devices()
+            self._pace.timed(lambda: self._look(due))
         except Failure as failure:
             if not self._failing:
                 log.error("cannot read the host's interfaces, will try again: %s", failure)
             self._failing = True
-            return False
+            return EVERYTHING
         self._failing = False
-        self._publish(found)
-        self._gather = min(max(GATHER, self._clock.monotonic() - start), LONGEST_GATHER)
-        return True
+        return NOTHING
 
-    def _devices(self) -> tuple[Device, ...]:
-        links, uplinks = self._interfaces.links(), self._interfaces.uplinks()
-        hardware = {link.identity.ifindex: self._hardware.hardware(link) for link in links if not link.loopback}
-        rdma = self._rdma.devices(links)
-        addresses = {found.pci_address for found in rdma if found.interface is None and found.pci_address}
-        functions = {address: self._hardware.function(address) for address in addresses}
-        return devices(links, hardware, uplinks, self._driver, rdma, functions)
+    def _look(self, due: Touched) -> None:
+        self._sight = self._looking.again(self._sight, due)
+        if due.everything:
+            self._audit_at = self._clock.monotonic() + AUDIT * (0.9 + 0.2 * self._dice())
+        self._publish(devices(self._sight, self._driver))
+
+    def _audited(self) -> Touched:
+        """Look at everything; what is due then because it was touched meanwhile."""
+        before = self._sight
+        due = self._tried(EVERYTHING)
+        late = self._pace.gather(NOTHING)
+        missed = NOTHING if due else difference(before, self._sight).without(late)
+        if missed:
+            self._missed += 1
+            log.warning("the audit found what no event told of (%d times so far): %s", self._missed, missed)
+        return due | late
+
+    def _until_audit(self) -> float:
+        return max(0.0, self._audit_at - self._clock.monotonic())
 
     def _publish(self, found: tuple[Device, ...]) -> None:
         before = self._published

@@ -1,4 +1,4 @@
-"""When the watcher looks, and what it tells."""
+"""When the watcher looks, at what, and what it tells."""
 
 from __future__ import annotations
 
@@ -7,64 +7,91 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from agent.services.watching import GATHER, LONGEST_GATHER, Watcher
+from agent.services.pacing import GATHER, LONGEST
+from agent.services.watching import AUDIT, Watcher
 from ports.devices import Inventory, Link, RdmaLink
 from ports.discovery import Hardware, RdmaDevice
 from ports.errors import Code, Failure
+from ports.touched import EVERYTHING, NOTHING, Touched
 from tests.support.clock import FakeClock
 from tests.watch.trees import a_link
 
+CARD = "0000:81:00.0"
+ROUTING = Touched(routing=True)
+
+
+def link(*indexes: int) -> Touched:
+    """These links were touched."""
+    return Touched(links=frozenset(indexes))
+
 
 class Host:
-    """Interfaces and hardware facts; ``looks`` counts the looks, ``broken`` makes the next ones fail."""
+    """Interfaces and hardware facts; ``asked`` lists the questions, ``broken`` makes the next ones fail."""
 
     def __init__(self, clock: FakeClock, *links: Link) -> None:
         self.shown = links
         self.upward: frozenset[int] = frozenset()
-        self.looks = 0
+        self.asked: list[str] = []
         self.broken = 0
         self.takes = 0.0
         self.rdma: tuple[RdmaDevice, ...] = ()
+        self.facts: dict[int, Hardware] = {}
         self._clock = clock
 
-    def links(self) -> tuple[Link, ...]:
-        self.looks += 1
-        self._clock.advance(self.takes)
+    def _ask(self, what: str) -> None:
+        self.asked.append(what)
         if self.broken:
             self.broken -= 1
             raise Failure(Code.KERNEL, "interfaces", "the table kept changing while it was read")
+
+    def links(self) -> tuple[Link, ...]:
+        self._clock.advance(self.takes)
+        self._ask("links")
         return self.shown
 
+    def link(self, ifindex: int) -> Link | None:
+        self._clock.advance(self.takes)
+        self._ask(f"link {ifindex}")
+        return next((link for link in self.shown if link.identity.ifindex == ifindex), None)
+
     def uplinks(self) -> frozenset[int]:
+        self._ask("uplinks")
         return self.upward
 
     def hardware(self, link: Link) -> Hardware | None:
-        return Hardware(virtual=True)
+        self._ask(f"hardware {link.identity.ifindex}")
+        return self.facts.get(link.identity.ifindex, Hardware(virtual=True))
 
     def function(self, pci_address: str) -> Hardware:
         return Hardware(virtual=False, pci_address=pci_address)
 
     def devices(self, links: Iterable[Link]) -> tuple[RdmaDevice, ...]:
+        self._ask("rdma")
         return self.rdma
 
 
 class Script:
-    """``Changes`` that carries out the next act of a script at each long wait, and stops the watcher at its end."""
+    """``Changes`` that tells the next part of a script at each long wait, and stops the watcher at its end."""
 
-    def __init__(self, stopped: threading.Event, acts: Iterator[bool]) -> None:
+    def __init__(self, clock: FakeClock, stopped: threading.Event, acts: Iterator[Touched]) -> None:
         self.waits: list[float] = []
+        self.meanwhile: list[Touched] = []
+        self._clock = clock
         self._stopped = stopped
         self._acts = acts
 
-    def wait(self, timeout: float) -> bool:
+    def wait(self, timeout: float) -> Touched:
+        if timeout <= LONGEST and timeout != 1.0:
+            return self.meanwhile.pop(0) if self.meanwhile else NOTHING
         self.waits.append(timeout)
-        if timeout == 0:
-            return False
         try:
-            return next(self._acts)
+            touched = next(self._acts)
         except StopIteration:
             self._stopped.set()
-            return True
+            return NOTHING
+        if not touched:
+            self._clock.advance(timeout)
+        return touched
 
 
 class Stage:
@@ -74,27 +101,32 @@ class Stage:
         self.clock = FakeClock()
         self.host = Host(self.clock, a_link("net1", 2))
         self.published: list[Inventory] = []
-        self.waits: list[float] = []
+        self.changes = Script(self.clock, threading.Event(), iter(()))
 
     def publish(self, inventory: Inventory) -> None:
         self.published.append(inventory)
 
-    def play(self, acts: Iterator[bool]) -> None:
+    def play(self, acts: Iterator[Touched], meanwhile: Iterable[Touched] = ()) -> None:
         stopped = threading.Event()
-        changes = Script(stopped, acts)
+        self.changes = Script(self.clock, stopped, acts)
+        self.changes.meanwhile = list(meanwhile)
         Watcher(
             interfaces=self.host,
             hardware=self.host,
             rdma=self.host,
-            changes=changes,
+            changes=self.changes,
             sink=self,
             clock=self.clock,
             driver="dra.net",
+            dice=lambda: 0.5,
         ).run(stopped)
-        self.waits = changes.waits
 
     def names(self) -> list[list[str]]:
         return [[device.name for device in inventory.devices] for inventory in self.published]
+
+    def asked_after_the_first_look(self) -> set[str]:
+        first = self.host.asked.index("rdma")
+        return set(self.host.asked[first + 1 :])
 
 
 @pytest.fixture
@@ -114,20 +146,19 @@ def test_an_empty_host_is_published_too(stage: Stage) -> None:
 
 
 def test_an_rdma_device_without_an_interface_is_published_with_the_facts_of_its_function(stage: Stage) -> None:
-    card = RdmaLink(name="mlx5_0", index=0)
-    stage.host.rdma = (RdmaDevice(rdma=card, protocol="ib", pci_address="0000:81:00.0"),)
+    stage.host.rdma = (RdmaDevice(rdma=RdmaLink(name="mlx5_0", index=0), protocol="ib", pci_address=CARD),)
     stage.play(iter(()))
     device = stage.published[0].device("pci-0000-81-00-0")
     assert device is not None
-    assert device.attributes["dra.net/pciAddress"] == "0000:81:00.0"
+    assert device.attributes["dra.net/pciAddress"] == CARD
 
 
 def test_a_change_is_published_with_the_next_generation(stage: Stage) -> None:
-    def acts() -> Iterator[bool]:
+    def acts() -> Iterator[Touched]:
         stage.host.shown = (a_link("net1", 2), a_link("net2", 3))
-        yield True
+        yield link(3)
         stage.host.shown = (a_link("net1", 2, mtu=9000),)
-        yield True
+        yield link(2, 3)
 
     stage.play(acts())
     assert stage.names() == [["net1"], ["net1", "net2"], ["net1"]]
@@ -136,55 +167,141 @@ def test_a_change_is_published_with_the_next_generation(stage: Stage) -> None:
 
 
 def test_an_event_that_changes_nothing_publishes_nothing(stage: Stage) -> None:
-    stage.play(iter((True, True)))
-    assert stage.host.looks == 3
+    stage.play(iter((link(2), link(2))))
     assert len(stage.published) == 1
 
 
-def test_without_events_nothing_is_looked_at(stage: Stage) -> None:
-    stage.play(iter((False, False, False)))
-    assert stage.host.looks == 1
-    assert min(stage.waits) >= 3600
+def test_without_events_nothing_is_looked_at_until_the_audit(stage: Stage) -> None:
+    stage.play(iter(()))
+    assert stage.host.asked.count("links") == 1
+    assert stage.changes.waits == [AUDIT]
+
+
+@pytest.mark.parametrize(
+    ("touched", "asked"),
+    [
+        (link(3), {"link 3", "hardware 3", "uplinks"}),
+        (Touched(addresses=frozenset({3})), {"hardware 3", "uplinks"}),
+        (Touched(functions=frozenset({CARD})), {"hardware 4", "hardware 5", "rdma"}),
+        (Touched(rdma=frozenset({"mlx5_0"})), {"rdma"}),
+        (ROUTING, {"uplinks"}),
+        (link(99), {"link 99", "uplinks"}),
+        (EVERYTHING, {"links", "uplinks", "rdma", "hardware 2", "hardware 3", "hardware 4", "hardware 5"}),
+    ],
+    ids=["link", "addresses", "function", "rdma", "routing", "somebody else's link", "everything"],
+)
+def test_only_what_was_touched_is_read_again(stage: Stage, touched: Touched, asked: set[str]) -> None:
+    virtual_function = a_link("vf", 5, pci="0000:81:10.2")
+    stage.host.shown = (a_link("net1", 2), a_link("net2", 3), a_link("card", 4, pci=CARD), virtual_function)
+    stage.play(iter((touched,)))
+    assert stage.asked_after_the_first_look() == asked
+
+
+def test_a_link_that_comes_or_goes_may_be_an_rdma_devices(stage: Stage) -> None:
+    def acts() -> Iterator[Touched]:
+        stage.host.shown = (a_link("net1", 2), a_link("net2", 3))
+        yield link(3)
+
+    stage.play(acts())
+    assert "rdma" in stage.asked_after_the_first_look()
+
+
+def test_a_new_name_of_a_card_is_told_to_the_other_links_of_the_card(stage: Stage) -> None:
+    virtual_function = a_link("vf", 5, pci="0000:81:10.2")
+    stage.host.shown = (a_link("card", 4, pci=CARD), virtual_function)
+
+    def acts() -> Iterator[Touched]:
+        stage.host.shown = (a_link("card9", 4, pci=CARD), virtual_function)
+        yield link(4)
+
+    stage.play(acts())
+    assert "hardware 5" in stage.asked_after_the_first_look()
 
 
 def test_a_link_that_becomes_an_uplink_is_taken_out(stage: Stage) -> None:
-    def acts() -> Iterator[bool]:
+    def acts() -> Iterator[Touched]:
         stage.host.upward = frozenset({2})
-        yield True
+        yield ROUTING
 
     stage.play(acts())
     assert stage.names() == [["net1"], []]
 
 
-def test_a_look_waits_for_the_rest_of_a_burst(stage: Stage) -> None:
+def test_a_look_waits_for_the_rest_of_a_burst_and_looks_once(stage: Stage) -> None:
     before = stage.clock.monotonic()
-    stage.play(iter((True,)))
+    stage.play(iter((link(2),)), meanwhile=(link(3), link(4)))
     assert stage.clock.monotonic() - before == pytest.approx(GATHER)
-    assert stage.waits.count(0) == 1
+    assert stage.asked_after_the_first_look() == {"link 2", "link 3", "link 4", "hardware 2", "uplinks"}
+    assert stage.host.asked.count("uplinks") == 2
 
 
-def test_looks_that_take_long_are_spaced_out_within_bounds(stage: Stage) -> None:
+def test_after_a_look_there_is_a_pause_of_twice_its_length_within_bounds(stage: Stage) -> None:
     stage.host.takes = 0.2
     before = stage.clock.monotonic()
-    stage.play(iter((True,)))
-    assert stage.clock.monotonic() - before == pytest.approx(0.2 + 0.2 + 0.2)
+    stage.play(iter((link(2),)))
+    assert stage.clock.monotonic() - before == pytest.approx(0.2 + 0.4 + 0.2)
     stage.host.takes = 60.0
     before = stage.clock.monotonic()
-    stage.play(iter((True,)))
-    assert stage.clock.monotonic() - before == pytest.approx(60.0 + LONGEST_GATHER + 60.0)
+    stage.play(iter((link(2),)))
+    assert stage.clock.monotonic() - before == pytest.approx(60.0 + LONGEST + 60.0)
 
 
-def test_a_look_that_failed_is_done_again_without_an_event(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_look_that_failed_is_done_again_everywhere_without_an_event(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
     stage.host.broken = 2
-    stage.play(iter((False, False)))
+    stage.play(iter((NOTHING, NOTHING)))
     assert stage.names() == [["net1"]]
     assert len([line for line in caplog.messages if "try again" in line]) == 1
 
 
 def test_a_failed_look_does_not_unpublish_anything(stage: Stage) -> None:
-    def acts() -> Iterator[bool]:
+    def acts() -> Iterator[Touched]:
         stage.host.broken = 1
-        yield True
+        yield link(2)
 
     stage.play(acts())
     assert stage.names() == [["net1"]]
+
+
+def test_what_failed_to_be_read_again_is_read_with_everything(stage: Stage) -> None:
+    def acts() -> Iterator[Touched]:
+        stage.host.shown = (a_link("net1", 2, mtu=9000),)
+        stage.host.broken = 1
+        yield link(2)
+        yield NOTHING
+
+    stage.play(acts())
+    assert stage.published[-1].devices[0].attributes["dra.net/mtu"] == 9000
+
+
+def test_the_audit_finds_and_tells_what_no_event_told_of(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    def acts() -> Iterator[Touched]:
+        stage.host.shown = (a_link("net1", 2, mtu=9000),)
+        yield NOTHING
+        yield NOTHING
+
+    stage.play(acts())
+    assert stage.published[-1].devices[0].attributes["dra.net/mtu"] == 9000
+    assert [line for line in caplog.messages if "audit" in line] == [
+        "the audit found what no event told of (1 times so far): interface #2"
+    ]
+
+
+def test_the_audit_does_not_call_missed_what_an_event_tells_a_moment_later(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    def acts() -> Iterator[Touched]:
+        stage.host.shown = (a_link("net1", 2, mtu=9000), a_link("net2", 3))
+        yield NOTHING
+
+    stage.play(acts(), meanwhile=(Touched(addresses=frozenset({2})), link(3)))
+    assert stage.names() == [["net1"], ["net1", "net2"]]
+    assert not [line for line in caplog.messages if "audit" in line]
+
+
+def test_an_audit_that_finds_nothing_is_silent_and_comes_again(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    stage.play(iter((NOTHING, NOTHING)))
+    assert stage.host.asked.count("links") == 3
+    assert not [line for line in caplog.messages if "audit" in line]
+    assert len(stage.published) == 1

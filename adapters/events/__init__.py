@@ -1,0 +1,1 @@
+"""Several sources of events waited for at once."""

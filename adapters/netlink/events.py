@@ -1,0 +1,116 @@
+"""rtnetlink's notifications, and what each says was touched.
+
+Only the fixed part of a message is looked at, and of routes the destination: what is there now is asked of the kernel
+afterwards, so a late or repeated event does no harm. Neighbours are not listened to: nothing of the inventory is made of
+them, and on a busy node they are most of the noise.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+from collections.abc import Iterable
+from contextlib import suppress
+from ipaddress import ip_address
+
+from adapters.netlink import addresses, links, routes, routing
+from adapters.netlink.codec import HEADER, attributes, messages
+from ports.errors import Code, Failure
+from ports.touched import EVERYTHING, NOTHING, Touched
+
+log = logging.getLogger("knd.netlink")
+
+GROUPS = (1, 5, 7, 8, 9, 11, 19)  # RTNLGRP_LINK, _IPV4_IFADDR, _IPV4_ROUTE, _IPV4_RULE, the same of IPv6
+NEXTHOPS = 31  # RTNLGRP_NEXTHOP, since Linux 5.3: a route that names a next hop changes with it, silently
+LINK, ADDRESS, ROUTE, RULE, NEXTHOP = (16, 17), (20, 21), (24, 25), (32, 33), (104, 105)  # RTM_NEW*, RTM_DEL*
+SOL_NETLINK, NETLINK_ADD_MEMBERSHIP = 270, 1
+BUFFER_BYTES = 4 << 20
+DATAGRAM = 1 << 16
+AT_ONCE = 128  # events; a reader that rests between two readings leaves half a processor to others
+_ROUTING = Touched(routing=True)
+
+
+class NetlinkEvents:
+    """Implements ``ports.discovery.EventSource`` for the network namespace of the thread that makes it.
+
+    ``needed`` are the IP addresses that the node must keep reaching, its own included: of routes and addresses, those
+    that concern one of them touch routing.
+    """
+
+    def __init__(self, needed: Iterable[str] = ()) -> None:
+        self._needed = tuple(ip_address(text).packed for text in needed)
+        self._socket = _subscribed()
+
+    def fileno(self) -> int:
+        """Readable when there are events."""
+        return self._socket.fileno()
+
+    def read(self) -> Touched:
+        """What the next events touched."""
+        touched = NOTHING
+        for _ in range(AT_ONCE):
+            try:
+                data = self._socket.recv(DATAGRAM, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                break
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise Failure(Code.KERNEL, "network events", str(error)) from error
+                log.info("network events came faster than they were read: everything is looked at again")
+                return EVERYTHING
+            for kind, _flags, _sequence, message in messages(data):
+                touched |= self.meaning(kind, message)
+        return touched
+
+    def close(self) -> None:
+        """Give the socket up."""
+        self._socket.close()
+
+    def meaning(self, kind: int, message: bytes) -> Touched:
+        """What one message says was touched."""
+        if kind in LINK and len(message) >= links.START:
+            return Touched(links=frozenset({links.BODY.unpack_from(message, HEADER.size)[2]}))
+        if kind in ADDRESS and len(message) >= addresses.START:
+            index = addresses.BODY.unpack_from(message, HEADER.size)[4]
+            return Touched(addresses=frozenset({index}), routing=self._is_needed(message))
+        if kind in ROUTE and len(message) >= routes.START:
+            return _ROUTING if self._leads_somewhere_needed(message) else NOTHING
+        return _ROUTING if kind in RULE or kind in NEXTHOP else NOTHING
+
+    def _is_needed(self, message: bytes) -> bool:
+        return any(
+            payload in self._needed
+            for kind, payload in attributes(message, addresses.START)
+            if kind in (addresses.IFA_LOCAL, addresses.IFA_ADDRESS)
+        )
+
+    def _leads_somewhere_needed(self, message: bytes) -> bool:
+        """A default route, or one to a network that holds a needed address; not one that the kernel only remembers."""
+        family, length, *_, flags = routes.BODY.unpack_from(message, HEADER.size)
+        if flags & routing.RTM_F_CLONED or family not in routes.FAMILIES:
+            return False
+        if not length:
+            return True
+        if not self._needed:
+            return False
+        network = next((data for kind, data in attributes(message, routes.START) if kind == routes.RTA_DST), b"")
+        return any(_holds(network, length, address) for address in self._needed)
+
+
+def _holds(network: bytes, length: int, address: bytes) -> bool:
+    if len(network) != len(address):
+        return False
+    shift = len(address) * 8 - length
+    return int.from_bytes(network, "big") >> shift == int.from_bytes(address, "big") >> shift
+
+
+def _subscribed() -> socket.socket:
+    made = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)  # capped by net.core.rmem_max without privilege
+    made.bind((0, 0))
+    for group in GROUPS:
+        made.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
+    with suppress(OSError):  # an older kernel has none
+        made.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, NEXTHOPS)
+    return made

@@ -1,0 +1,79 @@
+"""Device events of the kernel, by pyudev, and what each says was touched.
+
+They are the kernel's own (source ``kernel``): those of udev do not reach a container. Network devices are told of in
+their own network namespace only, all others in all.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import re
+from contextlib import suppress
+
+import pyudev
+
+from ports.errors import Code, Failure
+from ports.touched import EVERYTHING, NOTHING, Touched
+
+log = logging.getLogger("knd.udev")
+
+NET, PCI, RDMA, AUXILIARY = "net", "pci", "infiniband", "auxiliary"
+BUFFER_BYTES = 4 << 20
+AT_ONCE = 64  # events
+FUNCTION = re.compile(r"/([0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f])(?=/|$)")
+
+
+class DeviceEvents:
+    """Implements ``ports.discovery.EventSource`` for the network namespace of the thread that makes it."""
+
+    def __init__(self) -> None:
+        self._monitor: pyudev.Monitor | None = _monitor()
+        self._descriptor = int(self._monitor.fileno())
+
+    def fileno(self) -> int:
+        """Readable when there are events."""
+        return self._descriptor
+
+    def read(self) -> Touched:
+        """What the next events touched."""
+        touched = NOTHING
+        for _ in range(AT_ONCE):
+            try:
+                device = self._monitor.poll(0) if self._monitor else None
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise Failure(Code.KERNEL, "device events", str(error)) from error
+                log.info("device events came faster than they were read: everything is looked at again")
+                return EVERYTHING
+            if device is None:
+                break
+            touched |= meaning(device.subsystem or "", device.device_path, device.properties.get("IFINDEX", ""))
+        return touched
+
+    def close(self) -> None:
+        """Give the monitor up; its socket is closed with the last reference to it."""
+        self._monitor = None
+
+
+def meaning(subsystem: str, path: str, ifindex: str) -> Touched:
+    """What an event of the device at ``path`` below sysfs says was touched; a sub-function is part of its function."""
+    if subsystem == NET:
+        return Touched(links=frozenset({int(ifindex)})) if ifindex.isdigit() else NOTHING
+    if subsystem == RDMA:
+        return Touched(rdma=frozenset({path.rpartition("/")[2]}))
+    functions = FUNCTION.findall(path)
+    return Touched(functions=frozenset(functions[-1:]))
+
+
+def _monitor() -> pyudev.Monitor:
+    try:
+        monitor = pyudev.Monitor.from_netlink(pyudev.Context(), source="kernel")
+    except (ImportError, OSError) as error:
+        raise Failure(Code.KERNEL, "device events", str(error), "libudev is needed (package libudev1)") from error
+    for subsystem in (NET, PCI, RDMA, AUXILIARY):
+        monitor.filter_by(subsystem)
+    with suppress(OSError):  # needs a capability that this process has not; an overflow is noticed
+        monitor.set_receive_buffer_size(BUFFER_BYTES)
+    monitor.start()
+    return monitor

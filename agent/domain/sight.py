@@ -1,0 +1,76 @@
+"""What the watcher sees of the host, part by part, and which parts an event makes worth reading again.
+
+The parts are kept so that one event costs one part. What two sights differ in is told in the same terms as events are,
+so that a full look can say which events never came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from agent.domain import discovery
+from ports.devices import Device, Link
+from ports.discovery import Hardware, RdmaDevice
+from ports.touched import Touched
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sight:
+    """The host's links and hardware facts by index, the links it depends on, and its RDMA devices.
+
+    ``functions`` are the facts of the PCI functions of RDMA devices without an interface, by address.
+    """
+
+    links: Mapping[int, Link] = field(default_factory=dict)
+    hardware: Mapping[int, Hardware | None] = field(default_factory=dict)
+    uplinks: frozenset[int] = frozenset()
+    rdma: tuple[RdmaDevice, ...] = ()
+    functions: Mapping[str, Hardware] = field(default_factory=dict)
+
+
+def devices(sight: Sight, driver: str) -> tuple[Device, ...]:
+    """The devices to offer."""
+    links = tuple(sight.links.values())
+    return discovery.devices(links, sight.hardware, sight.uplinks, driver, sight.rdma, sight.functions)
+
+
+def neighbours(sight: Sight, touched: Touched) -> frozenset[int]:
+    """The links whose hardware facts an event may concern.
+
+    They are those that are named, and all links of the same PCI bus as a function that is: functions of one card know
+    of each other (a physical function of its virtual ones), and the kernel tells of the one that changed alone.
+    """
+    named = touched.links | touched.addresses
+    buses = {_bus(address) for address in touched.functions}
+    beside = (index for index, link in sight.links.items() if _bus(link.identity.pci_address or "") in buses)
+    return named.union(beside) if buses else named
+
+
+def renamed(before: Sight, now: Mapping[int, Link], touched: Iterable[int]) -> frozenset[str]:
+    """The PCI functions whose links have other names now: further links of their cards may tell of those."""
+    pairs = ((before.links.get(index), now.get(index)) for index in touched)
+    return frozenset(
+        link.identity.pci_address
+        for earlier, link in pairs
+        if link is not None and link.identity.pci_address and (earlier is None or earlier.name != link.name)
+    )
+
+
+def difference(before: Sight, now: Sight) -> Touched:
+    """Which parts are not the same."""
+    functions = before.functions.keys() | now.functions.keys()
+    return Touched(
+        links=_different(before.links, now.links) | _different(before.hardware, now.hardware),
+        functions=frozenset(each for each in functions if before.functions.get(each) != now.functions.get(each)),
+        rdma=frozenset(found.rdma.name for found in {*before.rdma} ^ {*now.rdma}),
+        routing=before.uplinks != now.uplinks,
+    )
+
+
+def _different(before: Mapping[int, object], now: Mapping[int, object]) -> frozenset[int]:
+    return frozenset(index for index in before.keys() | now.keys() if before.get(index) != now.get(index))
+
+
+def _bus(address: str) -> str:
+    return address.rpartition(":")[0] or "none"
