@@ -50,13 +50,22 @@ class Identity:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Lifetime:
+    """Until when an address may be used, and until when for something new; absolute seconds of CLOCK_MONOTONIC."""
+
+    preferred_until: float
+    valid_until: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Address:
     """An IP address of an interface. ``prefix`` keeps the host bits (``10.0.0.5/24``); scope as in rtnetlink.
 
     ``peer`` is the address at the other end of a point-to-point link; the prefix length is that of its network then.
     ``broadcast`` is set where somebody set it. ``no_prefix_route``: the kernel makes no route to the network of it
     (IFA_F_NOPREFIXROUTE), else one of metric ``metric`` (0: the kernel's own choice). ``dad`` is a wish only: IPv6
-    duplicate detection, which holds the address back for a second; never set in what is read.
+    duplicate detection, which holds the address back for a second; never set in what is read. Nor is ``lifetime``, which
+    makes the kernel take the address away by itself when nobody prolongs it.
     """
 
     prefix: str
@@ -66,6 +75,7 @@ class Address:
     metric: int = 0
     peer: str | None = None
     dad: bool = False
+    lifetime: Lifetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

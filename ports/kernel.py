@@ -81,11 +81,22 @@ class Namespace(Protocol):
         ...
 
     def add_address(self, ifindex: int, address: Address) -> None:
-        """Add an address; one that is there already is a success. IPv6 duplicate detection: see ``Address``."""
+        """Add an address; one that is there already is a success and gets the lifetime, where one is given.
+
+        DEADLINE: its lifetime is over. IPv6 duplicate detection: see ``Address``.
+        """
+        ...
+
+    def remove_address(self, ifindex: int, address: Address) -> None:
+        """Remove an address; one that is not there is a success. Routes that need it go with it, as the kernel has it."""
         ...
 
     def add_route(self, ifindex: int, route: Route) -> None:
         """Add a route through the link; one that is there already is a success."""
+        ...
+
+    def remove_route(self, ifindex: int, route: Route) -> None:
+        """Remove exactly this route; one that is not there is a success."""
         ...
 
     def fileno(self) -> int:

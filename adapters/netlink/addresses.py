@@ -10,16 +10,29 @@ from collections.abc import Iterator
 from ipaddress import ip_address, ip_interface
 from socket import AF_INET, AF_INET6
 
-from adapters.netlink.codec import HEADER, NLM_F_CREATE, NLM_F_EXCL, Request, attribute, number, payloads, printed, u32
+from adapters.netlink.codec import (
+    HEADER,
+    NLM_F_CREATE,
+    NLM_F_EXCL,
+    NLM_F_REPLACE,
+    Request,
+    attribute,
+    number,
+    payloads,
+    printed,
+    u32,
+)
 from ports.devices import Address
 
-RTM_NEWADDR, RTM_GETADDR = 20, 22
-IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST, IFA_FLAGS, IFA_RT_PRIORITY, IFA_PROTO = 1, 2, 4, 8, 9, 11
+RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
+IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST, IFA_CACHEINFO, IFA_FLAGS, IFA_RT_PRIORITY, IFA_PROTO = 1, 2, 4, 6, 8, 9, 11
 IFA_F_TEMPORARY, IFA_F_NODAD, IFA_F_MANAGETEMPADDR = 0x01, 0x02, 0x100
 IFA_F_NOPREFIXROUTE = 0x200
 IFAPROT_KERNEL_LO, IFAPROT_KERNEL_LL = 1, 3
 FAMILIES = {4: AF_INET, 6: AF_INET6}
 LINK_LOCAL, LINK_LOCAL_MASK = 0xFE80, 0xFFC0  # fe80::/10: the first 16 bits
+FOR_EVER = 0xFFFFFFFF  # INFINITY_LIFE_TIME, net/addrconf.h
+_LIFETIME = struct.Struct("=IIII")  # ifa_cacheinfo: preferred, valid (seconds from now), created, updated
 BODY = struct.Struct("=BBBBI")  # ifaddrmsg: family, prefix length, flags, scope, index
 START = HEADER.size + BODY.size
 
@@ -29,15 +42,24 @@ def of_link(ifindex: int) -> Request:
     return Request(kind=RTM_GETADDR, body=BODY.pack(0, 0, 0, 0, ifindex))
 
 
-def adding(ifindex: int, address: Address) -> Request:
-    """Add an address. Unless asked for, IPv6 duplicate detection is skipped: it would hold the address back for a second."""
-    interface = ip_interface(address.prefix)
-    family, length = FAMILIES[interface.version], interface.network.prefixlen
-    other = ip_address(address.peer) if address.peer else interface.ip
-    body = BODY.pack(family, length, 0, address.scope, ifindex)
-    body += attribute(IFA_LOCAL, interface.ip.packed) + attribute(IFA_ADDRESS, other.packed)
-    body += b"".join(_optional(address, interface.version))
-    return Request(kind=RTM_NEWADDR, body=body, flags=NLM_F_CREATE | NLM_F_EXCL)
+def adding(ifindex: int, address: Address, now: float) -> Request:
+    """Add an address. Unless asked for, IPv6 duplicate detection is skipped: it would hold the address back for a second.
+
+    With a lifetime (which ``now`` is in), one that is there gets that.
+    """
+    body = _about(ifindex, address) + b"".join(_optional(address, ip_interface(address.prefix).version))
+    if address.lifetime is None:
+        return Request(kind=RTM_NEWADDR, body=body, flags=NLM_F_CREATE | NLM_F_EXCL)
+    preferred, valid = (
+        _seconds(until - now) for until in (address.lifetime.preferred_until, address.lifetime.valid_until)
+    )
+    body += attribute(IFA_CACHEINFO, _LIFETIME.pack(min(preferred, valid), valid, 0, 0))
+    return Request(kind=RTM_NEWADDR, body=body, flags=NLM_F_CREATE | NLM_F_REPLACE)
+
+
+def removing(ifindex: int, address: Address) -> Request:
+    """Remove an address."""
+    return Request(kind=RTM_DELADDR, body=_about(ifindex, address))
 
 
 def address(message: bytes, ifindex: int) -> Address | None:
@@ -60,6 +82,19 @@ def address(message: bytes, ifindex: int) -> Address | None:
         no_prefix_route=bool(flags & IFA_F_NOPREFIXROUTE),
         metric=number(found.get(IFA_RT_PRIORITY)) or 0,
     )
+
+
+def _about(ifindex: int, address: Address) -> bytes:
+    interface = ip_interface(address.prefix)
+    family, length = FAMILIES[interface.version], interface.network.prefixlen
+    other = ip_address(address.peer) if address.peer else interface.ip
+    body = BODY.pack(family, length, 0, address.scope, ifindex)
+    return body + attribute(IFA_LOCAL, interface.ip.packed) + attribute(IFA_ADDRESS, other.packed)
+
+
+def _seconds(left: float) -> int:
+    """As the kernel counts; it takes no 0 for a valid lifetime."""
+    return max(0, min(int(left), FOR_EVER - 1))
 
 
 def _optional(address: Address, version: int) -> Iterator[bytes]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import time
 from collections.abc import Iterator
 
 from adapters.netlink import (
@@ -16,12 +18,14 @@ from adapters.netlink import (
     sysctls,
     vrf,
 )
+from adapters.netlink.codec import Request
 from adapters.netlink.handle import named
 from adapters.netlink.interfaces import LinkHandle
 from adapters.netlink.links import link as link_of
 from adapters.netlink.links import relation
 from adapters.netlink.nsfs import inside
 from adapters.netlink.pci import PciAddresses
+from adapters.netlink.socket import KernelError
 from ports.devices import Address, Link, LinkFacts, Neighbour, Route, Rule, Sysctl
 from ports.errors import Code, Failure
 
@@ -75,12 +79,31 @@ class NetlinkNamespace(LinkHandle):
         return {ifindex for dump in dumps for message in dump for ifindex in routing.default_links(message)}
 
     def add_address(self, ifindex: int, address: Address) -> None:
-        """Add an address; there already: success."""
-        subject = f"address {address.prefix} on {named(ifindex)}"
+        """Add an address; there already: success, with the given lifetime."""
+        subject, now = f"address {address.prefix} on {named(ifindex)}", time.monotonic()
+        if address.lifetime is not None and address.lifetime.valid_until < now + 1:
+            raise Failure(Code.DEADLINE, subject, "its lifetime is over", "it is leased anew")
         try:
-            self.socket.change(addresses.adding(ifindex, address), subject)
+            self.socket.change(addresses.adding(ifindex, address, now), subject)
         except Failure as failure:
             if failure.code is not Code.CONFLICT:
+                raise
+
+    def remove_address(self, ifindex: int, address: Address) -> None:
+        """Remove an address; not there: success."""
+        subject = f"address {address.prefix} on {named(ifindex)}"
+        self._remove(addresses.removing(ifindex, address), subject, errno.EADDRNOTAVAIL)
+
+    def remove_route(self, ifindex: int, route: Route) -> None:
+        """Remove a route; not there: success."""
+        subject = f"route to {route.destination} through {named(ifindex)}"
+        self._remove(routes.removing(ifindex, route), subject, errno.ESRCH)
+
+    def _remove(self, request: Request, subject: str, missing: int) -> None:
+        try:
+            self.socket.change(request, subject)
+        except KernelError as failure:
+            if failure.errno != missing:
                 raise
 
     def add_route(self, ifindex: int, route: Route) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from adapters.netlink.codec import HEADER, NLM_F_CREATE, NLM_F_EXCL, Request, attribute, u32
 from ports.devices import Address, Hop, Route
 
-RTM_NEWROUTE, RTM_GETROUTE = 24, 26
+RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
 RTN_UNICAST = 1
 RTPROT_KERNEL, RTPROT_STATIC = 2, 4
 RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC, RTA_METRICS, RTA_MULTIPATH = 1, 4, 5, 6, 7, 8, 9
@@ -45,13 +45,13 @@ def every(family: int) -> Request:
 
 def adding(ifindex: int, route: Route) -> Request:
     """Add a route; it must not be there already."""
-    network = ip_network(route.destination)
-    table = route.table if route.table < 256 else 0
-    flags = RTNH_F_ONLINK if route.onlink else 0
-    protocol = route.protocol or RTPROT_STATIC
-    body = BODY.pack(_family(route), network.prefixlen, 0, 0, table, protocol, route.scope, route.type, flags)
-    parts = b"".join(_parts(ifindex, route, network))
-    return Request(kind=RTM_NEWROUTE, body=body + parts, flags=NLM_F_CREATE | NLM_F_EXCL)
+    body = _body(ifindex, route, route.protocol or RTPROT_STATIC)
+    return Request(kind=RTM_NEWROUTE, body=body, flags=NLM_F_CREATE | NLM_F_EXCL)
+
+
+def removing(ifindex: int, route: Route) -> Request:
+    """Remove a route that has all of this one; whoever made it."""
+    return Request(kind=RTM_DELROUTE, body=_body(ifindex, route, 0))
 
 
 def restored(found: Iterable[Route], addresses: Iterable[Address]) -> tuple[Route, ...]:
@@ -104,6 +104,14 @@ def _plain(address: str | None) -> str | None:
 
 def _family(route: Route) -> int:
     return AF_INET if ip_network(route.destination).version == 4 else AF_INET6
+
+
+def _body(ifindex: int, route: Route, protocol: int) -> bytes:
+    network = ip_network(route.destination)
+    table = route.table if route.table < 256 else 0
+    flags = RTNH_F_ONLINK if route.onlink else 0
+    fixed = BODY.pack(_family(route), network.prefixlen, 0, 0, table, protocol, route.scope, route.type, flags)
+    return fixed + b"".join(_parts(ifindex, route, network))
 
 
 def _about(family: int) -> bytes:

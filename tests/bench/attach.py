@@ -142,7 +142,7 @@ def _departure(nic: Nic) -> Callable[[int], list[bytes]]:
 
 def _arrival(nic: Nic) -> list[bytes]:
     index = nic.link.identity.ifindex
-    added = [_packed(addresses.adding(index, address)) for address in nic.addresses]
+    added = [_packed(addresses.adding(index, address, 0.0)) for address in nic.addresses]
     return [*added, _packed(links.switching(index, True)), _packed(routes.adding(index, nic.route))]
 
 

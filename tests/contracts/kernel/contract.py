@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from ports.devices import SCOPE_LINK, Address, Route
+from ports.devices import SCOPE_LINK, Address, Lifetime, Route
 from ports.errors import Code, Failure
 from ports.kernel import Namespace
 from tests.contracts.kernel.world import ABSENT, OnAKernel, World, fails
@@ -223,6 +224,38 @@ class KernelContract(OnAKernel):
         host.add_route(index, link_route)
         host.add_route(index, through)
         assert {link_route, through} <= {_plain(route) for route in host.facts(index).routes}
+
+    def test_an_address_is_removed_and_once_more_does_no_harm(self, world: World, host: Namespace) -> None:
+        index = _configured(world, host)
+        for _ in range(2):
+            host.remove_address(index, ADDRESS)
+            assert host.addresses(index) == (ADDRESS6,)
+        assert {_plain(route) for route in host.facts(index).routes} == {ROUTE6}
+        host.remove_address(index, ADDRESS6)
+        assert host.addresses(index) == ()
+        fails(Code.NOT_FOUND, lambda: host.remove_address(ABSENT, ADDRESS))
+
+    def test_a_route_is_removed_and_no_other_in_its_place(self, world: World, host: Namespace) -> None:
+        index = _configured(world, host)
+        host.remove_route(index, replace(ROUTE, gateway="192.0.2.9"))
+        host.remove_route(index, replace(ROUTE, metric=78))
+        assert {_plain(route) for route in host.facts(index).routes} == {ROUTE, ROUTE6}
+        for _ in range(2):
+            host.remove_route(index, ROUTE)
+            host.remove_route(index, ROUTE6)
+        assert host.facts(index).routes == ()
+
+    def test_an_address_for_a_time_is_read_as_any_other_and_gets_another_time(
+        self, world: World, host: Namespace
+    ) -> None:
+        index = world.add_link("net7").identity.ifindex
+        soon = time.monotonic() + 100
+        for until in (soon, soon + 1000):
+            for address in (ADDRESS, ADDRESS6):
+                lifetime = Lifetime(preferred_until=until, valid_until=until + 10)
+                host.add_address(index, replace(address, lifetime=lifetime))
+            host.set_up(index, True)
+            assert set(host.addresses(index)) == {ADDRESS, ADDRESS6}
 
     def test_links_with_a_default_route_are_uplinks(self, world: World, host: Namespace) -> None:
         index = _configured(world, host)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip_network
 
-from ports.devices import Address, Link, LinkFacts, Neighbour, Route, Rule, Sysctl, Tuning
+from ports.devices import Address, Lifetime, Link, LinkFacts, Neighbour, Route, Rule, Sysctl, Tuning
 from ports.errors import Code, Failure
 
 COMMON_TABLES = frozenset({0, 253, 254, 255})
@@ -62,6 +62,7 @@ class Device:
     tuning: Tuning = DEFAULT_TUNING
     sysctls: dict[str, str] = field(default_factory=lambda: dict(DEFAULT_SYSCTLS))
     table: int | None = None
+    lifetimes: dict[str, Lifetime] = field(default_factory=dict)
     moves: int = 0
 
     @property

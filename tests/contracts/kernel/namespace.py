@@ -112,7 +112,9 @@ class FakeNamespace(Settings):
         """Add an address; there already: success."""
         with self._call("add_address"):
             device = self._device(ifindex)
-            normal = replace(address, prefix=str(interface(address)), dad=False)
+            normal = replace(address, prefix=str(interface(address)), dad=False, lifetime=None)
+            if address.lifetime is not None:
+                device.lifetimes[normal.prefix] = address.lifetime
             if all(there.prefix != normal.prefix for there in device.addresses):
                 device.addresses.append(normal)
 
@@ -129,6 +131,34 @@ class FakeNamespace(Settings):
                 place.append(wanted)
             elif wanted not in place:
                 raise Failure(Code.CONFLICT, f"route to {route.destination}", "the table has another one of its key")
+
+    def remove_address(self, ifindex: int, address: Address) -> None:
+        """Remove an address with its secondaries and the routes that need it; not there: success."""
+        with self._call("remove_address"):
+            device = self._device(ifindex)
+            gone = interface(address)
+            if str(gone) not in [there.prefix for there in device.addresses]:
+                return
+            kept = [there for there in device.addresses if there.prefix != str(gone)]
+            if gone.version == 4:  # the first of a network takes those behind it along (promote_secondaries is off)
+                first = next(a for a in device.addresses if interface(a).network == gone.network)
+                kept = [a for a in kept if first.prefix != str(gone) or interface(a).network != gone.network]
+            device.addresses[:] = kept
+            left = any(interface(a).version == gone.version for a in kept) or gone.version == 6
+            device.routes[:] = [
+                route
+                for route in device.routes
+                if route.source != str(gone.ip) and (left or ip_network(route.destination).version == 6)
+            ]
+
+    def remove_route(self, ifindex: int, route: Route) -> None:
+        """Remove exactly this route; not there: success."""
+        with self._call("remove_route"):
+            device = self._device(ifindex)
+            wanted = replace(route, destination=str(ip_network(route.destination)))
+            place = device.routes if route.type == UNICAST else self._net.routes
+            if wanted in place:
+                place.remove(wanted)
 
     def close(self) -> None:
         """Give the namespace up."""
