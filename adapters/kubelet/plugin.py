@@ -12,12 +12,15 @@ import threading
 import time
 from collections.abc import Callable
 
+from adapters.kubelet import health
 from adapters.kubelet.endpoint import Endpoint
 from adapters.kubelet.guard import Guard
+from adapters.kubelet.health import HealthStreams
 from adapters.kubelet.paths import socket_paths
 from adapters.kubelet.registrar import Registrar
 from adapters.kubelet.service import SERVICES, dra_service
 from ports.errors import Code, Failure
+from ports.health import HealthReports
 from ports.inbound import ResourceHooks
 
 log = logging.getLogger("knd.kubelet")
@@ -36,16 +39,25 @@ class KubeletPlugin:
         versions: tuple[str, ...] = tuple(SERVICES),
         on_registered: Callable[[], None] | None = None,
         probe_interval: float = 2.0,
+        reports: HealthReports | None = None,
     ) -> None:
-        """``on_registered`` runs at every registration (a kubelet that restarts deletes our slices, then registers us)."""
+        """``on_registered`` runs at every registration (a kubelet that restarts deletes our slices, then registers us).
+
+        ``reports`` is what the health stream tells; without it there is none.
+        """
         if not versions or set(versions) - SERVICES.keys():
             raise Failure(
                 Code.INVALID, "DRA versions", f"{', '.join(versions) or 'none'}: known are {', '.join(SERVICES)}"
             )
         self.paths = socket_paths(driver, kubelet_root, pod_uid)
         self._guard = Guard(self.paths.guard)
+        services = [dra_service(version, hooks) for version in versions]
+        if reports is not None:
+            streams = HealthStreams(reports)
+            services += [streams.service(version) for version in health.SERVICES]
+            versions += tuple(health.SERVICES)
         self._registrar = Registrar(driver, self.paths.service, versions, on_registered)
-        self._service = Endpoint(self.paths.service, [dra_service(version, hooks) for version in versions])
+        self._service = Endpoint(self.paths.service, services)
         self._registration = Endpoint(self.paths.registrar, [self._registrar.service()])
         self._probe_interval = probe_interval
         self._lock = threading.RLock()

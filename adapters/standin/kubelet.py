@@ -19,6 +19,7 @@ import grpc
 
 from adapters.standin import dra_client
 from adapters.standin.dra_client import Plugin
+from adapters.standin.health_client import HealthWatch
 from ports.errors import Code, Failure
 from ports.inbound import Prepared
 from ports.plan import ClaimRef
@@ -31,6 +32,7 @@ LAST_RETRY = 122.0
 @dataclass(kw_only=True, slots=True)
 class _Attempt:
     plugin: Plugin | None = None
+    health: HealthWatch | None = None
     again_at: float = 0.0
     pause: float = FIRST_RETRY
 
@@ -38,7 +40,8 @@ class _Attempt:
 class StandinKubelet:
     """``start`` it on a kubelet root directory; ``stop`` ends its thread. The directory's sockets are never touched."""
 
-    def __init__(self, root: str, reconcile: float = 0.2) -> None:
+    def __init__(self, root: str, reconcile: float = 0.2, health_version: str = "v1.DRAResourceHealth") -> None:
+        self._health_version = health_version
         self.registry = os.path.join(root, "plugins_registry")
         self._reconcile = reconcile
         self._attempts: dict[tuple[str, int, int], _Attempt] = {}
@@ -59,6 +62,9 @@ class StandinKubelet:
         self._ended.set()
         if self._thread is not None:
             self._thread.join()
+        for attempt in self._attempts.values():
+            if attempt.health is not None:
+                attempt.health.stop()
         with self._changed:
             self._attempts.clear()
             self._order.clear()
@@ -92,6 +98,16 @@ class StandinKubelet:
         """Take a pod's claims back."""
         return dra_client.unprepare(self._registered(driver), claims, timeout)
 
+    def health(self, driver: str) -> HealthWatch:
+        """The health stream of the driver's instance that is used."""
+        plugin = self._registered(driver)
+        with self._changed:
+            found = (attempt.health for attempt in self._attempts.values() if attempt.plugin is plugin)
+            watch = next(found, None)
+        if watch is None:
+            raise Failure(Code.UNAVAILABLE, driver, "has no health stream")
+        return watch
+
     def _registered(self, driver: str) -> Plugin:
         plugin = self.plugin(driver)
         if plugin is None:
@@ -113,7 +129,10 @@ class StandinKubelet:
                 self._register(path, attempt)
 
     def _forget(self, key: tuple[str, int, int]) -> None:
-        plugin = self._attempts.pop(key).plugin
+        attempt = self._attempts.pop(key)
+        plugin = attempt.plugin
+        if attempt.health is not None:
+            attempt.health.stop()
         if plugin is not None:
             log.info("%s is deregistered", plugin.driver)
             with self._changed:
@@ -128,6 +147,7 @@ class StandinKubelet:
             attempt.again_at = time.monotonic() + attempt.pause
             attempt.pause = min(attempt.pause * 2, LAST_RETRY)
             return
+        attempt.health = HealthWatch(attempt.plugin, self._health_version)
         with self._changed:
             self._order.append(attempt.plugin)
             self._changed.notify_all()

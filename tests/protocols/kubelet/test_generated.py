@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 from google.protobuf import descriptor_pb2
 
-from adapters.kubelet.pb import dra_v1_pb2, dra_v1beta1_pb2, registration_pb2
+from adapters.kubelet.pb import dra_v1_pb2, dra_v1beta1_pb2, health_v1_pb2, health_v1alpha1_pb2, registration_pb2
 
 TOP = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize(
-    "module", [dra_v1_pb2, dra_v1beta1_pb2, registration_pb2], ids=lambda module: module.DESCRIPTOR.name
+    "module",
+    [dra_v1_pb2, dra_v1beta1_pb2, health_v1_pb2, health_v1alpha1_pb2, registration_pb2],
+    ids=lambda module: module.DESCRIPTOR.name,
 )
 def test_generated_code_is_up_to_date(module: Any, tmp_path: Path) -> None:
     name, out = module.DESCRIPTOR.name, tmp_path / "descriptors"
