@@ -15,14 +15,15 @@ LINK_KEYS = ("name", "mac", "mtu", "up", "flags")
 
 
 def changed(before: LinkFacts, now: LinkFacts) -> tuple[str, ...]:
-    """What is not as it was. The carrier, and with it the operational state, comes and goes by itself."""
+    """What is not as it was. The carrier and those who look at all packets come and go by themselves."""
     one, other = _steady(before), _steady(now)
     return tuple(_words(field.name) for field in fields(LinkFacts) if _differs(one, other, field.name))
 
 
 def lacking(before: LinkFacts, now: LinkFacts) -> tuple[str, ...]:
     """What has to be put back, link first; empty when the host has all that it had."""
-    return tuple(_lacking(before, now))
+    unkept = (words for words in before.unkept if words not in now.unkept)
+    return (*_lacking(before, now), *unkept)
 
 
 def link_differences(now: Link, before: Link) -> tuple[str, ...]:
@@ -55,8 +56,7 @@ def _lacking(before: LinkFacts, now: LinkFacts) -> Iterator[str]:
         yield "queue or sizes"
     if set(before.alternative_names) != set(now.alternative_names):
         yield "alternative names"
-    if before.alias != now.alias:
-        yield "alias"
+    yield from (key for key in ("alias", "group") if getattr(before, key) != getattr(now, key))
     for key in ("addresses", "routes", "rules", "neighbours", "sysctls", "rdma"):
         if not set(getattr(before, key)) <= set(getattr(now, key)):
             yield _words(key)
@@ -64,10 +64,12 @@ def _lacking(before: LinkFacts, now: LinkFacts) -> Iterator[str]:
         yield "offloads"
     if foreign(now.programs, before.programs) or foreign(before.programs, now.programs):
         yield "eBPF programs"
+    if now.promiscuity > before.promiscuity:  # fewer than before: those who wanted all packets are gone
+        yield "promiscuity"
 
 
 def _steady(facts: LinkFacts) -> LinkFacts:
-    return replace(facts, link=replace(facts.link, operstate=""))
+    return replace(facts, link=replace(facts.link, operstate=""), promiscuity=0)
 
 
 def _differs(one: LinkFacts, other: LinkFacts, key: str) -> bool:

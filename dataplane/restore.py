@@ -71,6 +71,8 @@ def _scrub(machine: Machine, index: int, before: LinkFacts, now: LinkFacts) -> I
             yield partial(host.remove_alternative_name, index, name)
     if now.alias != before.alias:
         yield partial(host.set_alias, index, before.alias)
+    if now.group != before.group:
+        yield partial(host.set_group, index, before.group)
 
 
 def _link(machine: Machine, index: int, before: LinkFacts, now: LinkFacts) -> Iterator[Act]:

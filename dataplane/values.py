@@ -14,6 +14,9 @@ MOST = 0xFFFFFFFF
 LOCAL_TABLE = 255
 BLOCKING = (6, 7, 8)  # RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT, and the same numbers for a rule's FR_ACT
 MAX_HOPS = 64
+MAX_LABEL = 15  # IFNAMSIZ - 1
+METRICS = range(1, 18)  # RTAX_* of linux/rtnetlink.h
+CONGESTION = re.compile(r"[a-z0-9_-]{0,15}")  # TCP_CA_NAME_MAX - 1
 MAX_QUEUE = 1 << 20
 MAX_SIZE = 1 << 20  # bytes of a segment; the kernel's own limit is 512 KiB (GSO_MAX_SIZE)
 MIN_SIZE = 1
@@ -39,8 +42,8 @@ def address_mistakes(address: Address) -> Iterator[str]:
         yield str(error)
     if "/" not in address.prefix or "%" in address.prefix or not 0 <= address.scope <= 255:
         yield f"{address.prefix!r} scope {address.scope} is no address with prefix length"
-    if not 0 <= address.metric <= MOST:
-        yield f"{address.prefix} has metric {address.metric}"
+    if not 0 <= address.metric <= MOST or not 0 <= address.protocol <= 255 or len(address.label) > MAX_LABEL:
+        yield f"{address.prefix} has metric {address.metric}, protocol {address.protocol}, label {address.label!r}"
 
 
 def route_mistakes(route: Route) -> Iterator[str]:
@@ -52,10 +55,18 @@ def route_mistakes(route: Route) -> Iterator[str]:
         yield f"{what} has scope {route.scope}, protocol {route.protocol}"
     if not _is_table(route.table) or not 0 <= route.metric <= MOST or not 0 <= route.mtu <= 0xFFFF:
         yield f"{what} has table {route.table}, metric {route.metric}, MTU {route.mtu}"
+    yield from _preference_mistakes(what, route)
     if len(hops) > MAX_HOPS or any(not 1 <= hop.weight <= 256 for hop in route.hops) or (hops and route.gateway):
         yield f"{what} has next hops that cannot be"
     if route.type != 1 and (route.type not in BLOCKING or route.gateway or hops):
         yield f"{what} has type {route.type}"
+
+
+def _preference_mistakes(what: str, route: Route) -> Iterator[str]:
+    if any(metric.number not in METRICS or not 0 < metric.value <= MOST for metric in route.metrics):
+        yield f"{what} has metrics that cannot be"
+    if not CONGESTION.fullmatch(route.congestion) or not 0 <= route.preference <= 3 or not 0 <= route.realm <= MOST:
+        yield f"{what} has congestion control {route.congestion!r}, preference {route.preference}, realm {route.realm}"
 
 
 def rule_mistakes(rule: Rule) -> Iterator[str]:

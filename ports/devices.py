@@ -22,7 +22,8 @@ class Identity:
     """What stays the same of an interface while its name does not; checked before each step that moves it.
 
     ``ifindex`` is unique in a namespace for the life of the interface and kept over a move when it is free there;
-    ``pci_address`` (``0000:3b:00.1``) and ``permanent_address`` (IFLA_PERM_ADDRESS) are None where there is none.
+    ``pci_address`` (``0000:3b:00.1``) and ``permanent_address`` (IFLA_PERM_ADDRESS) are None where there is none; a virtual
+    function has no permanent address either, because drivers (igbvf) put there whatever address it is given.
     ``link_kind`` is the rtnetlink kind (``veth``, ``macvlan``) and empty for hardware. ``rdma`` is the name of an RDMA
     device that has no interface (InfiniBand without IPoIB, EFA), and None for every interface; its ``ifindex`` is 0.
     """
@@ -34,13 +35,15 @@ class Identity:
     rdma: str | None = None
 
     def same_device(self, other: Identity) -> bool:
-        """Whether both are one device, the index apart (a move may change it when it is taken in the target)."""
-        return (self.link_kind, self.pci_address, self.permanent_address, self.rdma) == (
-            other.link_kind,
-            other.pci_address,
-            other.permanent_address,
-            other.rdma,
-        )
+        """Whether both are one device, the index apart (a move may change it when it is taken in the target).
+
+        The place on the PCI bus comes first; the permanent address tells ports of one function apart, where both have one.
+        """
+        mine = (self.link_kind, self.pci_address, self.rdma)
+        if mine != (other.link_kind, other.pci_address, other.rdma):
+            return False
+        addresses = {self.permanent_address, other.permanent_address}
+        return len(addresses) == 1 or (self.pci_address is not None and None in addresses)
 
     def __str__(self) -> str:
         if self.rdma is not None:
@@ -63,9 +66,10 @@ class Address:
 
     ``peer`` is the address at the other end of a point-to-point link; the prefix length is that of its network then.
     ``broadcast`` is set where somebody set it. ``no_prefix_route``: the kernel makes no route to the network of it
-    (IFA_F_NOPREFIXROUTE), else one of metric ``metric`` (0: the kernel's own choice). ``dad`` is a wish only: IPv6
-    duplicate detection, which holds the address back for a second; never set in what is read. Nor is ``lifetime``, which
-    makes the kernel take the address away by itself when nobody prolongs it.
+    (IFA_F_NOPREFIXROUTE), else one of metric ``metric`` (0: the kernel's own choice). ``label`` is that of an IPv4 alias
+    (``ens1:0``), empty where it is only the interface's name; ``protocol`` is who made it (IFA_PROTO; 0: not said).
+    ``dad`` is a wish only: IPv6 duplicate detection, which holds the address back for a second; never set in what is read.
+    Nor is ``lifetime``, which makes the kernel take the address away by itself when nobody prolongs it.
     """
 
     prefix: str
@@ -74,6 +78,8 @@ class Address:
     no_prefix_route: bool = False
     metric: int = 0
     peer: str | None = None
+    label: str = ""
+    protocol: int = 0
     dad: bool = False
     lifetime: Lifetime | None = None
 
@@ -88,12 +94,22 @@ class Hop:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Metric:
+    """One metric of a route beside its MTU; ``number`` is RTAX_* of linux/rtnetlink.h, 1 the mask of the locked ones."""
+
+    number: int
+    value: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Route:
     """A unicast route through one interface; ``destination`` is a CIDR, ``0.0.0.0/0`` or ``::/0`` the default route.
 
     ``onlink``: the gateway is a neighbour although no address of the interface says so (RTNH_F_ONLINK). ``type`` is the
     rtnetlink route type (1 unicast; 6 blackhole, 7 unreachable, 8 prohibit have neither gateway nor hops). ``hops`` are
     the next hops of a multipath route, all through this interface; then ``gateway`` is None. ``mtu`` 0: the link's.
+    ``preference`` is that of an IPv6 router (RTA_PREF, RFC 4191: 0 medium, 1 high, 3 low), ``congestion`` the algorithm of
+    its TCP connections, ``realm`` that of classification (RTA_FLOW).
     """
 
     destination: str
@@ -107,6 +123,10 @@ class Route:
     type: int = 1
     mtu: int = 0
     hops: tuple[Hop, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+    congestion: str = ""
+    preference: int = 0
+    realm: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -250,7 +270,9 @@ class LinkFacts:
     ``rules`` are the host's rules that look up a table which routes of this interface are in. ``rdma_exclusive``: RDMA
     devices belong to one namespace each and have to be moved. An RDMA device without an interface has a ``link`` with no
     name and no index (``rdma_only``), and is itself the one entry of ``rdma``. ``lower_mtu`` is the MTU of what the
-    interface is on top of (a VF's PF, a VLAN's or macvlan's parent), where that is known.
+    interface is on top of (a VF's PF, a VLAN's or macvlan's parent), where that is known. ``group`` is that of IFLA_GROUP.
+    ``promiscuity`` counts who wants all packets: it can be compared, and only they can change it. ``unkept`` names what
+    the host has on the interface that nobody here could build again; it is lost when the interface leaves.
     """
 
     link: Link
@@ -267,6 +289,9 @@ class LinkFacts:
     rdma: tuple[RdmaLink, ...] = ()
     rdma_exclusive: bool = False
     lower_mtu: int | None = None
+    group: int = 0
+    promiscuity: int = 0
+    unkept: tuple[str, ...] = ()
 
 
 def rdma_only(identity: Identity) -> Link:

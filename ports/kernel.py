@@ -45,17 +45,18 @@ class Namespace(Protocol):
     def facts(self, ifindex: int) -> LinkFacts:
         """The link with all that rtnetlink knows of it; sysctls, offloads, programs and RDMA devices are asked for apart.
 
-        Left out is what comes by itself: link-local addresses, routes that the kernel makes.
+        Left out is what comes by itself: the kernel's own link-local IPv6 address, routes that the kernel makes.
         """
         ...
 
     def addresses(self, ifindex: int) -> tuple[Address, ...]:
-        """The addresses of one link, link-local ones left out."""
+        """The addresses of one link, but those that the kernel made itself."""
         ...
 
-    def move(self, ifindex: int, target: Namespace, name: str) -> Link:
+    def move(self, ifindex: int, target: Namespace, name: str, wanted: int | None = None) -> Link:
         """Move the link into ``target`` under ``name``; the link as it is there (its index may have changed).
 
+        ``wanted`` is the index that it gets if that is free there, else (and if not given) its own one if that is free.
         A name that is taken in the target leaves the link where it was.
         """
         ...
@@ -113,6 +114,10 @@ class Namespace(Protocol):
 
     def remove_alternative_name(self, ifindex: int, name: str) -> None:
         """Remove a further name; one that is not there is a success."""
+        ...
+
+    def set_group(self, ifindex: int, group: int) -> None:
+        """Put the link in a group of links (ip-link(8)); 0 is the default one."""
         ...
 
     def set_alias(self, ifindex: int, alias: str) -> None:

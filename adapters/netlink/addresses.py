@@ -1,12 +1,15 @@
 """IP addresses of a link: requests about them, and rtnetlink's answers as values.
 
-Not kept: a lifetime, which would have run on meanwhile; a label; who added it.
+Not kept: a lifetime, which would have run on meanwhile.
 """
 
 from __future__ import annotations
 
+import os
+import re
 import struct
 from collections.abc import Iterator
+from functools import cache
 from ipaddress import ip_address, ip_interface
 from socket import AF_INET, AF_INET6
 
@@ -20,12 +23,15 @@ from adapters.netlink.codec import (
     number,
     payloads,
     printed,
+    string,
+    text,
     u32,
 )
 from ports.devices import Address
 
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
-IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST, IFA_CACHEINFO, IFA_FLAGS, IFA_RT_PRIORITY, IFA_PROTO = 1, 2, 4, 6, 8, 9, 11
+IFA_ADDRESS, IFA_LOCAL, IFA_LABEL, IFA_BROADCAST, IFA_CACHEINFO, IFA_FLAGS = 1, 2, 3, 4, 6, 8
+IFA_RT_PRIORITY, IFA_PROTO = 9, 11
 IFA_F_TEMPORARY, IFA_F_NODAD, IFA_F_MANAGETEMPADDR = 0x01, 0x02, 0x100
 IFA_F_NOPREFIXROUTE = 0x200
 IFAPROT_KERNEL_LO, IFAPROT_KERNEL_LL = 1, 3
@@ -69,10 +75,14 @@ def address(message: bytes, ifindex: int) -> Address | None:
         return None
     found = payloads(message, START)
     packed = found.get(IFA_LOCAL) or found.get(IFA_ADDRESS)
-    if not packed or family not in FAMILIES.values() or _is_link_local(family, packed):
+    if not packed or family not in FAMILIES.values():
         return None
-    flags = number(found.get(IFA_FLAGS)) or 0
-    if _comes_by_itself(family, flags, number(found.get(IFA_PROTO)) or 0):
+    flags, protocol, label = (
+        number(found.get(IFA_FLAGS)) or 0,
+        number(found.get(IFA_PROTO)) or 0,
+        text(found.get(IFA_LABEL)),
+    )
+    if _comes_by_itself(family, packed, flags, protocol):
         return None
     return Address(
         prefix=f"{printed(packed)}/{length}",
@@ -81,6 +91,8 @@ def address(message: bytes, ifindex: int) -> Address | None:
         broadcast=printed(found[IFA_BROADCAST]) if IFA_BROADCAST in found else None,
         no_prefix_route=bool(flags & IFA_F_NOPREFIXROUTE),
         metric=number(found.get(IFA_RT_PRIORITY)) or 0,
+        label=label if ":" in label else "",
+        protocol=protocol,
     )
 
 
@@ -107,15 +119,30 @@ def _optional(address: Address, version: int) -> Iterator[bytes]:
         yield attribute(IFA_BROADCAST, ip_address(address.broadcast).packed)
     if address.metric:
         yield u32(IFA_RT_PRIORITY, address.metric)
+    if address.label:
+        yield string(IFA_LABEL, address.label)
+    if address.protocol:
+        yield attribute(IFA_PROTO, bytes([address.protocol]))
 
 
-def _comes_by_itself(family: int, flags: int, protocol: int) -> bool:
-    """Whether the kernel makes it: loopback, or IPv6 autoconfiguration (told by protocol since 5.18, by flags before)."""
+def _comes_by_itself(family: int, packed: bytes, flags: int, protocol: int) -> bool:
+    """Whether the kernel makes it: loopback, or IPv6 autoconfiguration (told by protocol since 5.18, by flags before).
+
+    A kernel that does not tell who made an address has made any in fe80::/10, as far as anybody can know.
+    """
     if IFAPROT_KERNEL_LO <= protocol <= IFAPROT_KERNEL_LL:
         return True
-    return family == AF_INET6 and bool(flags & (IFA_F_TEMPORARY | IFA_F_MANAGETEMPADDR))
+    if family == AF_INET:
+        return False
+    return bool(flags & (IFA_F_TEMPORARY | IFA_F_MANAGETEMPADDR)) or (_is_link_local(packed) and not _tells_makers())
 
 
-def _is_link_local(family: int, packed: bytes) -> bool:
-    """Of IPv6 alone: 169.254.0.0/16 is given by somebody, such as a cloud's metadata agent, and never by the kernel."""
-    return family == AF_INET6 and int.from_bytes(packed[:2], "big") & LINK_LOCAL_MASK == LINK_LOCAL
+def _is_link_local(packed: bytes) -> bool:
+    return int.from_bytes(packed[:2], "big") & LINK_LOCAL_MASK == LINK_LOCAL
+
+
+@cache
+def _tells_makers() -> bool:
+    """Whether this kernel has IFA_PROTO (5.18)."""
+    release = re.match(r"(\d+)\.(\d+)", os.uname().release)
+    return release is not None and (int(release[1]), int(release[2])) >= (5, 18)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from adapters.netlink import links, properties, vrf
 from adapters.netlink.handle import Handle, named
 from adapters.netlink.links import Relation
+from adapters.netlink.pci import PciAddresses
 from ports.devices import Link, Tuning
 from ports.errors import Code, Failure
 from ports.kernel import Namespace
@@ -15,7 +16,7 @@ from ports.kernel import Namespace
 class LinkHandle(Handle):
     """The part of ``ports.kernel.Namespace`` that speaks of links."""
 
-    def __init__(self, descriptor: int, pci: links.FindPci, timeout: float) -> None:
+    def __init__(self, descriptor: int, pci: PciAddresses, timeout: float) -> None:
         super().__init__(descriptor, timeout)
         self._pci = pci
 
@@ -40,19 +41,28 @@ class LinkHandle(Handle):
         """How all links stand to each other."""
         return [links.relation(message) for message in self.socket.dump(links.every(), "interfaces")]
 
-    def move(self, ifindex: int, target: Namespace, name: str) -> Link:
+    def move(self, ifindex: int, target: Namespace, name: str, wanted: int | None = None) -> Link:
         """Move the link and read it back in the target."""
         if not isinstance(target, LinkHandle):
             raise TypeError("a link moves to a namespace of the same kernel")
         link = self.link(ifindex)
         if target.find(name) is not None:
             raise _taken(link, name)
+        index = wanted if wanted is not None and target.has_free(wanted) else None
         try:
-            self.socket.change(links.moving(ifindex, target.descriptor, name), f"interface {link.name}")
+            self.socket.change(links.moving(ifindex, target.descriptor, name, index), f"interface {link.name}")
         except Failure as failure:
             self._take_back(link, target, name)
             raise _taken(link, name) if failure.code is Code.CONFLICT else failure from failure
         return _arrived(target.find(name), link, name)
+
+    def has_free(self, ifindex: int) -> bool:
+        """Whether no link of this namespace has that index."""
+        try:
+            self._message(ifindex)
+        except Failure as failure:
+            return failure.code is Code.NOT_FOUND
+        return False
 
     def rename(self, ifindex: int, name: str) -> None:
         """Give the link another name."""
@@ -97,6 +107,10 @@ class LinkHandle(Handle):
         except Failure:
             if name in self._alternative_names(ifindex):
                 raise
+
+    def set_group(self, ifindex: int, group: int) -> None:
+        """Put the link in a group."""
+        self._set(ifindex, properties.grouped(group), f"group {group}")
 
     def set_alias(self, ifindex: int, alias: str) -> None:
         """Set the text for people; empty removes it."""

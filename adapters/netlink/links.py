@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from adapters.netlink.codec import HEADER, Request, attribute, number, payloads, string, text, u32
+from adapters.netlink.pci import PciAddresses
 from ports.devices import SETTABLE_FLAGS, Identity, Link
 
 RTM_GETLINK, RTM_SETLINK = 18, 19
@@ -14,7 +14,7 @@ IFF_UP, IFF_LOOPBACK = 0x1, 0x8
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_MASTER, IFLA_OPERSTATE, IFLA_LINKINFO = 1, 3, 4, 5, 10, 16, 18
 IFLA_NET_NS_FD, IFLA_EXT_MASK, IFLA_ALT_IFNAME = 28, 29, 53
 IFLA_LINK_NETNSID, IFLA_MIN_MTU, IFLA_MAX_MTU, IFLA_PERM_ADDRESS = 37, 50, 51, 54
-IFLA_PARENT_DEV_NAME, IFLA_PARENT_DEV_BUS_NAME = 56, 57
+IFLA_PARENT_DEV_NAME, IFLA_PARENT_DEV_BUS_NAME, IFLA_NEW_IFINDEX = 56, 57, 49
 IFLA_INFO_KIND = 1
 RTEXT_FILTER_SKIP_STATS = 1 << 3
 MAX_NAME = 15  # IFNAMSIZ - 1; longer names are alternative names
@@ -36,7 +36,6 @@ ENCAPSULATIONS = {  # ARPHRD_* of linux/if_arp.h, in the names that DRANET publi
 }
 BODY = struct.Struct("=BxHiII")  # ifinfomsg: family, type, index, flags, change
 START = HEADER.size + BODY.size
-FindPci = Callable[[str, str], "str | None"]
 _NO_STATS = u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
 
 
@@ -70,9 +69,13 @@ def setting(ifindex: int, *wanted: bytes) -> Request:
     return Request(kind=RTM_SETLINK, body=_about(ifindex) + b"".join(wanted))
 
 
-def moving(ifindex: int, namespace: int, name: str) -> Request:
-    """Move a link to the namespace of that descriptor under that name, in one message."""
-    return setting(ifindex, u32(IFLA_NET_NS_FD, namespace), naming(name))
+def moving(ifindex: int, namespace: int, name: str, wanted: int | None = None) -> Request:
+    """Move a link to the namespace of that descriptor under that name, in one message; ``wanted`` is its index there.
+
+    Without that it keeps its own one where it is free. Kernels before 5.13 take no notice of it.
+    """
+    index = b"" if wanted in (None, ifindex) else u32(IFLA_NEW_IFINDEX, wanted or 0)
+    return setting(ifindex, u32(IFLA_NET_NS_FD, namespace), naming(name), index)
 
 
 def naming(name: str) -> bytes:
@@ -116,8 +119,8 @@ def relation(message: bytes) -> Relation:
     )
 
 
-def link(message: bytes, pci: FindPci) -> Link:
-    """The link that a message describes; ``pci`` finds the PCI function of a (bus, device name)."""
+def link(message: bytes, pci: PciAddresses) -> Link:
+    """The link that a message describes."""
     found = payloads(message, START)
     _family, hardware, ifindex, flags, _change = BODY.unpack_from(message, HEADER.size)
     return Link(
@@ -140,14 +143,16 @@ def _about(ifindex: int) -> bytes:
     return BODY.pack(0, 0, ifindex, 0, 0)
 
 
-def _identity(ifindex: int, found: dict[int, bytes], pci: FindPci) -> Identity:
+def _identity(ifindex: int, found: dict[int, bytes], pci: PciAddresses) -> Identity:
     info = payloads(found.get(IFLA_LINKINFO, b""))
     bus, device = text(found.get(IFLA_PARENT_DEV_BUS_NAME)), text(found.get(IFLA_PARENT_DEV_NAME))
+    address = pci(bus, device) if bus and device else None
+    lasting = address is None or not pci.is_virtual(address)
     return Identity(
         ifindex=ifindex,
         link_kind=text(info.get(IFLA_INFO_KIND)),
-        pci_address=pci(bus, device) if bus and device else None,
-        permanent_address=_hardware(found.get(IFLA_PERM_ADDRESS)) or None,
+        pci_address=address,
+        permanent_address=(_hardware(found.get(IFLA_PERM_ADDRESS)) or None) if lasting else None,
     )
 
 

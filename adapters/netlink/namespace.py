@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from adapters.netlink import (
     addresses,
@@ -44,8 +44,8 @@ class NetlinkNamespace(LinkHandle):
 
     def facts(self, ifindex: int) -> LinkFacts:
         """The link with all that rtnetlink knows of it; rules only where a route of it is in a table of its own."""
-        message, addresses = self._message(ifindex), self.addresses(ifindex)
-        kept = routes.restored(self._routes(ifindex), addresses)
+        message, addresses, through = self._message(ifindex), self.addresses(ifindex), self._route_messages(ifindex)
+        kept = routes.restored(_routes(through, ifindex), addresses)
         tables = {route.table for route in kept} - rules.COMMON_TABLES
         link = link_of(message, self._pci)
         return LinkFacts(
@@ -58,6 +58,9 @@ class NetlinkNamespace(LinkHandle):
             alternative_names=properties.alternative_names(message),
             alias=properties.alias(message),
             lower_mtu=self._lower_mtu(message, link),
+            group=properties.group(message),
+            promiscuity=properties.promiscuity(message),
+            unkept=tuple(dict.fromkeys(words for each in through for words in routing.unkept(each, ifindex))),
         )
 
     def _lower_mtu(self, message: bytes, link: Link) -> int | None:
@@ -184,12 +187,16 @@ class NetlinkNamespace(LinkHandle):
     def _alike(self, ifindex: int, route: Route) -> Iterator[Route]:
         """The routes that may be the one that is there already: the link's, or those that lead nowhere."""
         if route.type == routes.RTN_UNICAST:
-            yield from self._routes(ifindex)
+            yield from _routes(self._route_messages(ifindex), ifindex)
             return
         for message in self.socket.dump(routes.like(route), "routes"):
             if (there := routing.leading_nowhere(message)) is not None:
                 yield there
 
-    def _routes(self, ifindex: int) -> tuple[Route, ...]:
+    def _route_messages(self, ifindex: int) -> tuple[bytes, ...]:
         dumps = (self.socket.dump(routes.of_link(ifindex, family), named(ifindex)) for family in routes.FAMILIES)
-        return tuple(route for dump in dumps for message in dump for route in routing.routes(message, ifindex))
+        return tuple(message for dump in dumps for message in dump)
+
+
+def _routes(messages: Iterable[bytes], ifindex: int) -> tuple[Route, ...]:
+    return tuple(route for message in messages for route in routing.routes(message, ifindex))

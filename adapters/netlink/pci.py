@@ -33,6 +33,10 @@ class PciAddresses:
         path = os.path.realpath(os.path.join(self._root, "bus", bus, "devices", device))
         return next((part for part in reversed(path.split("/")) if ADDRESS.fullmatch(part)), None)
 
+    def is_virtual(self, address: str) -> bool:
+        """Whether it is a virtual function (SR-IOV)."""
+        return os.path.lexists(os.path.join(self._root, "bus/pci/devices", address, "physfn"))
+
     def physical_mtu(self, address: str) -> int | None:
         """The MTU of the physical function of a virtual one; None for what is none, or whose PF has no interface here."""
         for path in sorted(glob.glob(os.path.join(self._root, "bus/pci/devices", address, "physfn/net/*/mtu"))):

@@ -21,7 +21,7 @@ from ports.devices import Tuning
 
 RTM_NEWLINKPROP, RTM_DELLINKPROP = 108, 109
 NLA_F_NESTED = 0x8000
-IFLA_IFALIAS, IFLA_PROP_LIST = 20, 52
+IFLA_IFALIAS, IFLA_GROUP, IFLA_PROMISCUITY, IFLA_PROP_LIST = 20, 27, 30, 52
 TUNINGS = {  # linux/if_link.h; the sizes for IPv4 are known since Linux 6.3
     "tx_queue_len": 13,
     "gso_max_size": 41,
@@ -56,6 +56,21 @@ def alias(message: bytes) -> str:
 def aliased(words: str) -> bytes:
     """The attribute of the text; without any, the kernel removes it."""
     return attribute(IFLA_IFALIAS, words.encode("utf-8", "surrogateescape"))
+
+
+def group(message: bytes) -> int:
+    """The group of links that it is in."""
+    return number(payloads(message, START).get(IFLA_GROUP)) or 0
+
+
+def grouped(wanted: int) -> bytes:
+    """The attribute of the group."""
+    return u32(IFLA_GROUP, wanted)
+
+
+def promiscuity(message: bytes) -> int:
+    """How many want all packets of the wire."""
+    return number(payloads(message, START).get(IFLA_PROMISCUITY)) or 0
 
 
 def alternative_names(message: bytes) -> tuple[str, ...]:

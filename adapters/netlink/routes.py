@@ -9,15 +9,15 @@ from ipaddress import ip_address, ip_interface, ip_network
 from socket import AF_INET, AF_INET6
 from typing import Any
 
-from adapters.netlink.codec import HEADER, NLM_F_CREATE, NLM_F_EXCL, Request, attribute, u32
+from adapters.netlink.codec import HEADER, NLM_F_CREATE, NLM_F_EXCL, Request, attribute, string, u32
 from ports.devices import Address, Hop, Route
 
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
 RTN_UNICAST = 1
 RTPROT_KERNEL, RTPROT_STATIC = 2, 4
 RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC, RTA_METRICS, RTA_MULTIPATH = 1, 4, 5, 6, 7, 8, 9
-RTA_TABLE, RTA_VIA = 15, 18
-RTAX_MTU = 2
+RTA_FLOW, RTA_TABLE, RTA_VIA, RTA_PREF = 11, 15, 18, 20
+RTAX_MTU, RTAX_CC_ALGO = 2, 16
 RTNH_F_ONLINK = 4
 IPV6_DEFAULT_METRIC = 1024  # IP6_RT_PRIO_USER
 FAMILIES = (AF_INET, AF_INET6)
@@ -128,12 +128,29 @@ def _parts(ifindex: int, route: Route, network: Any) -> Iterator[bytes]:
         yield u32(RTA_OIF, ifindex)
     if route.gateway:
         yield _gateway(route.gateway, network.version)
+    yield from _refinements(route)
+
+
+def _refinements(route: Route) -> Iterator[bytes]:
+    """What a route is beside its destination and the way there."""
     if route.source:
         yield attribute(RTA_PREFSRC, ip_address(route.source).packed)
     if route.metric:
         yield u32(RTA_PRIORITY, route.metric)
+    if metrics := b"".join(_metrics(route)):
+        yield attribute(RTA_METRICS, metrics)
+    if route.preference:
+        yield attribute(RTA_PREF, bytes([route.preference]))
+    if route.realm:
+        yield u32(RTA_FLOW, route.realm)
+
+
+def _metrics(route: Route) -> Iterator[bytes]:
     if route.mtu:
-        yield attribute(RTA_METRICS, u32(RTAX_MTU, route.mtu))
+        yield u32(RTAX_MTU, route.mtu)
+    yield from (u32(metric.number, metric.value) for metric in route.metrics)
+    if route.congestion:
+        yield string(RTAX_CC_ALGO, route.congestion)
 
 
 def _hop(ifindex: int, hop: Hop, version: int) -> bytes:

@@ -1,46 +1,46 @@
 """rtnetlink's answers about routes as values.
 
 What ``Route`` cannot hold and what would lead elsewhere without it is not given out: routes by source or by type of
-service, and those into tunnels. Of the others is lost, and told in the log: metrics but the MTU, realms, and hops of a
-multipath route that leave through other interfaces.
+service, and those into tunnels; hops of a multipath route that leave through other interfaces are not those of this one.
+``unkept`` names all of these, because the kernel drops them with the interface.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from socket import AF_INET, AF_INET6
 
-from adapters.netlink.codec import HEADER, number, payloads, printed
+from adapters.netlink.codec import HEADER, number, payloads, printed, text
 from adapters.netlink.routes import (
     BODY,
     HOP,
     RTA_DST,
+    RTA_FLOW,
     RTA_GATEWAY,
     RTA_METRICS,
     RTA_MULTIPATH,
     RTA_OIF,
+    RTA_PREF,
     RTA_PREFSRC,
     RTA_PRIORITY,
     RTA_TABLE,
     RTA_VIA,
+    RTAX_CC_ALGO,
     RTAX_MTU,
     RTN_UNICAST,
     RTNH_F_ONLINK,
+    RTPROT_KERNEL,
     START,
     VIA,
 )
-from ports.devices import Hop, Route
-
-log = logging.getLogger("knd.netlink")
+from ports.devices import Hop, Metric, Route
 
 RTN_NOWHERE = (6, 7, 8)  # blackhole, unreachable, prohibit
 RT_TABLE_LOCAL = 255
 BY_THEMSELVES = (1, 9)  # RTPROT_REDIRECT, RTPROT_RA
 RTM_F_CLONED = 0x200
-RTA_FLOW, RTA_NEWDST, RTA_ENCAP = 11, 19, 22
-RTAX_LOCK = 1
+RTA_NEWDST, RTA_ENCAP, RTA_NH_ID = 19, 22, 30
 EVERYWHERE = {AF_INET: "0.0.0.0/0", AF_INET6: "::/0"}
 
 
@@ -56,20 +56,27 @@ class _Way:
 
 def routes(message: bytes, ifindex: int) -> Iterator[Route]:
     """The unicast route through the link that a message describes, or none."""
-    _family, _, from_length, tos, table, protocol, _scope, kind, flags = BODY.unpack_from(message, HEADER.size)
-    if kind != RTN_UNICAST or table == RT_TABLE_LOCAL or flags & RTM_F_CLONED or protocol in BY_THEMSELVES:
-        return
     found = payloads(message, START)
-    ways = tuple(_ways(flags, found))
-    ours = tuple(way for way in ways if way.ifindex == ifindex)
-    if not ours:
+    ways = _ways_through(message, found, ifindex)
+    if ways and _kind(message) == RTN_UNICAST and not _obstacles(message, found):
+        yield _leading(_route(message, found), ways)
+
+
+def unkept(message: bytes, ifindex: int) -> Iterator[str]:
+    """What of the route that a message describes is lost with the link, in words."""
+    found = payloads(message, START)
+    ways = _ways_through(message, found, ifindex)
+    if not ways:
         return
-    route = _route(message, found)
-    if from_length or tos or found.keys() & {RTA_NEWDST, RTA_ENCAP}:
-        log.warning("the route to %s is not kept: it has a source, a type of service or a tunnel", route.destination)
-        return
-    _tell_loss(route, found, len(ways) - len(ours))
-    yield _leading(route, ours)
+    name = f"route to {_route(message, found).destination}"
+    obstacles = _obstacles(message, found)
+    if obstacles:
+        yield f"{name} ({', '.join(obstacles)})"
+    elsewhere = sum(1 for _ in _ways(0, found)) - len(ways)
+    if elsewhere:
+        yield f"{name}: {elsewhere} hops through other interfaces"
+    if RTA_NH_ID in found:
+        yield f"{name}: next hop object {number(found[RTA_NH_ID])}"
 
 
 def leading_nowhere(message: bytes) -> Route | None:
@@ -88,8 +95,37 @@ def default_links(message: bytes) -> Iterator[int]:
             yield way.ifindex
 
 
+def _ways_through(message: bytes, found: dict[int, bytes], ifindex: int) -> tuple[_Way, ...]:
+    """Those of its ways that lead through the link; none where the kernel or a router made the route."""
+    _family, _, _, _, table, protocol, _scope, kind, flags = BODY.unpack_from(message, HEADER.size)
+    if flags & RTM_F_CLONED or protocol in BY_THEMSELVES or (table == RT_TABLE_LOCAL and protocol == RTPROT_KERNEL):
+        return ()
+    if kind != RTN_UNICAST and protocol == RTPROT_KERNEL:
+        return ()
+    return tuple(way for way in _ways(flags, found) if way.ifindex == ifindex)
+
+
+def _obstacles(message: bytes, found: dict[int, bytes]) -> tuple[str, ...]:
+    """What ``Route`` cannot hold, and the route would mean something else without."""
+    _family, _, from_length, tos, table, _protocol, _scope, kind, _flags = BODY.unpack_from(message, HEADER.size)
+    obstacles = {
+        f"of type {kind}": kind != RTN_UNICAST,
+        "in the local table": kind == RTN_UNICAST and table == RT_TABLE_LOCAL,
+        "by source": bool(from_length),
+        f"of type of service {tos}": bool(tos),
+        "into a tunnel": RTA_ENCAP in found,
+        "with another destination": RTA_NEWDST in found,
+    }
+    return tuple(words for words, there in obstacles.items() if there)
+
+
+def _kind(message: bytes) -> int:
+    return int(BODY.unpack_from(message, HEADER.size)[7])
+
+
 def _route(message: bytes, found: dict[int, bytes]) -> Route:
     family, length, _, _, table, protocol, scope, kind, _flags = BODY.unpack_from(message, HEADER.size)
+    metrics = payloads(found.get(RTA_METRICS, b""))
     return Route(
         destination=f"{printed(found[RTA_DST])}/{length}" if RTA_DST in found else EVERYWHERE[family],
         source=printed(found[RTA_PREFSRC]) if RTA_PREFSRC in found else None,
@@ -98,8 +134,18 @@ def _route(message: bytes, found: dict[int, bytes]) -> Route:
         metric=number(found.get(RTA_PRIORITY)) or 0,
         protocol=protocol,
         type=kind,
-        mtu=number(payloads(found.get(RTA_METRICS, b"")).get(RTAX_MTU)) or 0,
+        mtu=number(metrics.get(RTAX_MTU)) or 0,
+        metrics=tuple(_metrics(metrics)),
+        congestion=text(metrics.get(RTAX_CC_ALGO)),
+        preference=number(found.get(RTA_PREF)) or 0,
+        realm=number(found.get(RTA_FLOW)) or 0,
     )
+
+
+def _metrics(found: dict[int, bytes]) -> Iterator[Metric]:
+    for kind, payload in sorted(found.items()):
+        if kind not in (RTAX_MTU, RTAX_CC_ALGO) and (value := number(payload)):
+            yield Metric(number=kind, value=value)
 
 
 def _leading(route: Route, ways: tuple[_Way, ...]) -> Route:
@@ -127,12 +173,3 @@ def _gateway(found: dict[int, bytes]) -> str | None:
     if RTA_VIA in found:
         return printed(found[RTA_VIA][VIA.size :])
     return printed(found[RTA_GATEWAY]) if RTA_GATEWAY in found else None
-
-
-def _tell_loss(route: Route, found: dict[int, bytes], elsewhere: int) -> None:
-    metrics = payloads(found.get(RTA_METRICS, b"")).keys() - {RTAX_MTU}
-    lost = [f"{elsewhere} hops through other interfaces"] if elsewhere else []
-    lost += ["metrics " + ", ".join(map(str, sorted(metrics)))] if metrics else []
-    lost += ["its realm"] if RTA_FLOW in found else []
-    if lost:
-        log.info("of the route to %s is not kept: %s", route.destination, "; ".join(lost))

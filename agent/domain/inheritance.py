@@ -44,8 +44,8 @@ def takes_routes(config: NetworkConfig) -> bool:
 
 
 def host_addresses(facts: LinkFacts) -> tuple[Address, ...]:
-    """The host's addresses that a pod can have, each once; link-local ones come by themselves."""
-    return tuple(dict.fromkeys(address for address in facts.addresses if _is_global(address)))
+    """The host's addresses that a pod can have, each once. A label begins with the host's name of the interface."""
+    return tuple(dict.fromkeys(replace(address, label="") for address in facts.addresses if _is_transferable(address)))
 
 
 def inherit(
@@ -89,7 +89,7 @@ def _routes(
 ) -> Iterator[Route]:
     replaced = {(route.destination, route.table) for route in own}
     made = _made(facts)
-    candidates = tuple(dict.fromkeys(route for route in facts.routes if _is_transferable(route, made)))
+    candidates = tuple(dict.fromkeys(route for route in facts.routes if _is_portable(route, made)))
     for route in candidates:
         if (route.destination, route.table) in replaced:
             continue
@@ -169,12 +169,12 @@ def _version(route: Route) -> int:
     return 6 if ":" in route.destination else 4
 
 
-def _is_global(address: Address) -> bool:
-    interface = ipaddress.ip_interface(address.prefix)
-    return address.scope < SCOPE_LINK and not (interface.version == 6 and interface.is_link_local)
+def _is_transferable(address: Address) -> bool:
+    """Not those for the host itself (scope host). Link-local ones are somebody's choice: the kernel's own are no facts."""
+    return address.scope <= SCOPE_LINK
 
 
-def _is_transferable(route: Route, made: frozenset[IPNetwork]) -> bool:
+def _is_portable(route: Route, made: frozenset[IPNetwork]) -> bool:
     """Not what comes with an address, and not what is about the host itself."""
     network = ipaddress.ip_network(route.destination, strict=False)
     made_so = route.protocol == KERNEL_MADE and (network in made or network.is_multicast)

@@ -55,4 +55,4 @@ def _undo_move(step: Move, site: Site) -> None:
     index = link.identity.ifindex
     for name in pod.facts(index).alternative_names:
         pod.remove_alternative_name(index, name)
-    pod.move(index, site.host, step.temporary_name)
+    pod.move(index, site.host, step.temporary_name, site.plan.before.link.identity.ifindex)

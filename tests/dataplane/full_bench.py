@@ -122,6 +122,8 @@ def _furnish(host: FullHost) -> None:
     kernel, index = host.kernel.host, host.card.identity.ifindex
     kernel.add_alternative_name(index, "enp59s0f1")
     kernel.set_alias(index, "to the storage switch")
+    kernel.set_group(index, 7)
+    kernel.add_address(index, Address(prefix="169.254.7.1/16", label="ens1:0"))
     kernel.set_tuning(index, Tuning(tx_queue_len=2000, gso_max_size=131072))
     kernel.set_sysctl(index, Sysctl(name="ipv4/rp_filter", value="2"))
     kernel.add_route(index, Route(destination="0.0.0.0/1", gateway="192.0.2.254", table=TABLE, protocol=4))

@@ -194,6 +194,7 @@ def test_what_a_pod_did_to_its_interface_does_not_come_back_with_it() -> None:
     pod.rename(index, "mine")
     pod.set_mac(index, "02:66:66:66:66:66")
     pod.set_alias(index, "owned")
+    pod.set_group(index, 66)
     for name in ("ens1", "ens2", "uplink0"):  # taken in the host: would keep it in the pod
         pod.add_alternative_name(index, name)
     host.programs.plant_by_link(pod, index, "xdp", "sniffer")

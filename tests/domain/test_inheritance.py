@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.domain.routing import Addressing, addressing
-from ports.devices import Address, Hop, LinkFacts, Neighbour, Route, Rule
+from ports.devices import SCOPE_LINK, Address, Hop, LinkFacts, Metric, Neighbour, Route, Rule
 from tests.domain.values import config, facts
 
 HOST = Address(prefix="192.0.2.5/24")
@@ -30,7 +30,34 @@ def route(destination: str = "10.8.0.0/16", **more: Any) -> Route:
 
 def test_a_route_keeps_all_that_it_is() -> None:
     whole = route(gateway="192.0.2.1", source="192.0.2.5", table=100, metric=7, protocol=16, mtu=1400)
-    assert made(routes=(whole,)).routes == (whole,)
+    finer = replace(whole, table=101, metrics=(Metric(number=8, value=1300),), congestion="reno", preference=1, realm=7)
+    assert made(routes=(whole, finer)).routes == (whole, finer)
+
+
+@pytest.mark.parametrize("scope", [0, SCOPE_LINK])
+@pytest.mark.parametrize("prefix", ["169.254.7.7/16", "fe80::7/64"])
+def test_link_local_addresses_that_somebody_gave_the_interface_go_along(prefix: str, scope: int) -> None:
+    given = Address(prefix=prefix, scope=scope)
+    assert made(addresses=(given,)).addresses == (given,)
+    static = {"interface": {"addresses": ["10.0.0.5/24"]}}
+    assert [address.prefix for address in made(static, addresses=(given,)).addresses] == ["10.0.0.5/24"]
+
+
+def test_a_route_to_the_link_local_network_that_somebody_made_goes_along() -> None:
+    metadata = route("169.254.169.254/32", scope=SCOPE_LINK)
+    assert made(routes=(metadata,)).routes == (metadata,)
+    by_the_kernel = route("169.254.0.0/16", scope=SCOPE_LINK, protocol=2)
+    host = (Address(prefix="169.254.7.7/16"),)
+    assert made(routes=(by_the_kernel,), addresses=host).routes == ()
+
+
+def test_an_address_loses_its_label_which_begins_with_the_hosts_name() -> None:
+    labelled = replace(HOST, label="ens1:0")
+    assert made(addresses=(labelled,)).addresses == (HOST,)
+
+
+def test_an_address_of_the_host_itself_stays_there() -> None:
+    assert made(addresses=(replace(HOST, scope=254),)).addresses == ()
 
 
 def test_routes_that_lead_nowhere_and_those_with_several_hops_go_along() -> None:
@@ -172,7 +199,8 @@ def test_duplicate_detection_is_a_wish_for_ipv6_addresses_only() -> None:
 ADDRESSES = st.lists(
     st.builds(
         Address,
-        prefix=st.sampled_from(["192.0.2.5/24", "198.51.100.5/32", "2001:db8::5/64", "fe80::5/64"]),
+        prefix=st.sampled_from(["192.0.2.5/24", "198.51.100.5/32", "2001:db8::5/64", "fe80::5/64", "169.254.7.7/16"]),
+        scope=st.sampled_from([0, 253, 254]),
         no_prefix_route=st.booleans(),
     ),
     max_size=3,
@@ -228,4 +256,4 @@ def test_whatever_the_host_has_what_goes_along_works_in_the_pod(
     for rule in answer.rules:
         assert (rule.table, rule.family) in tables
         assert rule.iif in (None, parameters.get("interface", {}).get("name") or "ens1")
-    assert not any(address.prefix.startswith("fe80") for address in answer.addresses)
+    assert all(address.scope <= SCOPE_LINK for address in answer.addresses)

@@ -129,7 +129,7 @@ def test_on_link_routes_come_before_those_through_a_gateway() -> None:
 def test_what_comes_by_itself_is_not_copied() -> None:
     host = LinkFacts(
         link=facts().link,
-        addresses=(Address(prefix="fe80::1/64", scope=253), Address(prefix="192.0.2.5/24")),
+        addresses=(Address(prefix="192.0.2.7/32", scope=254), Address(prefix="192.0.2.5/24")),
         routes=(
             Route(destination="192.0.2.0/24", protocol=2, scope=253),
             Route(destination="fe80::/64", protocol=3),

@@ -119,6 +119,24 @@ class KernelContract(OnAKernel):
         assert pod.link(index).name == "net1"
         assert pod.link(moved.identity.ifindex).name == "net2"
 
+    def test_an_index_that_is_wished_for_and_free_in_the_target_is_had_there(
+        self, world: World, host: Namespace, pod: Namespace
+    ) -> None:
+        made = world.add_link("net7")
+        there = host.move(made.identity.ifindex, pod, "net1", 4321)
+        assert there.identity.ifindex == 4321
+        back = pod.move(4321, host, "net7", made.identity.ifindex)
+        assert back.identity == made.identity
+
+    def test_an_index_that_is_wished_for_and_taken_is_no_obstacle(
+        self, world: World, host: Namespace, pod: Namespace
+    ) -> None:
+        first = host.move(world.add_link("net7").identity.ifindex, pod, "net1", 4321)
+        made = world.add_link("net8")
+        moved = host.move(made.identity.ifindex, pod, "net2", 4321)
+        assert moved.identity.ifindex not in (first.identity.ifindex, 4321)
+        assert pod.find("net2") == moved
+
     def test_a_rename_changes_only_the_name(self, world: World, host: Namespace) -> None:
         made = world.add_link("net7")
         host.rename(made.identity.ifindex, "net8")
@@ -173,6 +191,16 @@ class KernelContract(OnAKernel):
         host.add_route(index, ROUTE)
         host.add_route(index, ROUTE6)
         assert host.facts(index) == before
+
+    @pytest.mark.parametrize("prefix", ["169.254.7.1/16", "fe80::7/64"])
+    def test_a_link_local_address_that_somebody_added_is_a_fact(
+        self, world: World, host: Namespace, prefix: str
+    ) -> None:
+        index = world.add_link("net7").identity.ifindex
+        host.add_address(index, Address(prefix=prefix))
+        host.set_up(index, True)
+        assert [address.prefix for address in host.facts(index).addresses] == [prefix]
+        assert [address.prefix for address in host.addresses(index)] == [prefix]
 
     def test_facts_of_one_link_hold_nothing_of_another(self, world: World, host: Namespace) -> None:
         _configured(world, host)

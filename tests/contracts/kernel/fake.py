@@ -139,6 +139,19 @@ class FakeKernel(Calls):
         """The host's interfaces by name, without counting as a call: compare before and after."""
         return {device.link.name: whole(device, self._net.rules) for device in self._net.devices.values()}
 
+    def unkept(self, name: str) -> list[str]:
+        """What is on an interface of the host that its owner alone could build again; to be added to."""
+        return self._of_host(name).unkept
+
+    def capture(self, name: str) -> None:
+        """Somebody on the host wants all packets of an interface."""
+        self._of_host(name).promiscuity += 1
+
+    def _of_host(self, name: str) -> Device:
+        device = self._net.named(name)
+        assert device is not None
+        return device
+
     def _reap(self, net: Net) -> None:
         """End the namespace when nothing holds it: hardware goes home, the rest vanishes."""
         if net is self._net or net.paths or net.handles:

@@ -11,6 +11,7 @@ from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip
 from ports.devices import Address, Lifetime, Link, LinkFacts, Neighbour, Route, Rule, Sysctl, Tuning
 from ports.errors import Code, Failure
 
+IFF_PROMISC = 0x100
 COMMON_TABLES = frozenset({0, 253, 254, 255})
 DEFAULT_TUNING = Tuning(
     tx_queue_len=1000, gso_max_size=65536, gro_max_size=65536, gso_ipv4_max_size=65536, gro_ipv4_max_size=65536
@@ -59,6 +60,9 @@ class Device:
     neighbours: list[Neighbour] = field(default_factory=list)
     alternative_names: set[str] = field(default_factory=set)
     alias: str = ""
+    group: int = 0
+    promiscuity: int = 0  # those who want all packets, the flag apart
+    unkept: list[str] = field(default_factory=list)  # what only its owner could build again
     tuning: Tuning = DEFAULT_TUNING
     sysctls: dict[str, str] = field(default_factory=lambda: dict(DEFAULT_SYSCTLS))
     table: int | None = None
@@ -99,6 +103,8 @@ class Net:
         index = wanted_index if wanted_index not in self.devices else max(self.devices) + 1
         device.change(name=name, identity=replace(device.link.identity, ifindex=index), master=None)
         device.sysctls = dict(DEFAULT_SYSCTLS)
+        device.promiscuity = 0
+        device.unkept.clear()
         device.moves += 1
         self.devices[index] = device
 
@@ -114,13 +120,16 @@ def facts(device: Device, rules: list[Rule]) -> LinkFacts:
     tables = {route.table for route in device.routes} - COMMON_TABLES
     return LinkFacts(
         link=device.link,
-        addresses=tuple(address for address in device.addresses if not comes_by_itself(interface(address))),
+        addresses=tuple(sorted(device.addresses, key=lambda address: interface(address).version)),
         routes=tuple(device.routes),
         neighbours=tuple(device.neighbours),
         rules=tuple(rule for rule in rules if rule.table in tables),
         tuning=device.tuning,
         alternative_names=tuple(sorted(device.alternative_names)),
         alias=device.alias,
+        group=device.group,
+        promiscuity=device.promiscuity + bool(device.link.flags & IFF_PROMISC),
+        unkept=tuple(device.unkept),
     )
 
 
@@ -131,10 +140,6 @@ def whole(device: Device, rules: list[Rule]) -> LinkFacts:
 
 def interface(address: Address) -> IPv4Interface | IPv6Interface:
     return ip_interface(address.prefix)
-
-
-def comes_by_itself(address: IPv4Interface | IPv6Interface) -> bool:
-    return address.version == 6 and address.ip.is_link_local
 
 
 def reachable(device: Device, gateway: str) -> bool:

@@ -54,7 +54,7 @@ class FakeNamespace(Settings):
         with self._call("addresses"):
             return facts(self._device(ifindex), self._net.rules).addresses
 
-    def move(self, ifindex: int, target: Namespace, name: str) -> Link:
+    def move(self, ifindex: int, target: Namespace, name: str, wanted: int | None = None) -> Link:
         """Move the link: down, without addresses and routes, perhaps under another index."""
         if not isinstance(target, FakeNamespace):
             raise TypeError("a fake link moves to a fake namespace")
@@ -62,13 +62,14 @@ class FakeNamespace(Settings):
             device = self._device(ifindex)
             if device.immutable or device.link.loopback:
                 raise refused(device, "Invalid argument: The interface netns is immutable")
-            wanted = {name, *device.alternative_names}
-            if any(target._net.named(each) not in (None, device) for each in wanted):
+            names = {name, *device.alternative_names}
+            if any(target._net.named(each) not in (None, device) for each in names):
                 raise Failure(Code.CONFLICT, name, "the name is taken in the target namespace")
             del self._net.devices[ifindex]
             device.addresses.clear()
             device.set_down()
-            target._net.take(device, name, ifindex)
+            is_free = wanted is not None and wanted not in target._net.devices
+            target._net.take(device, name, wanted if wanted is not None and is_free else ifindex)
             return device.link
 
     def rename(self, ifindex: int, name: str) -> None:

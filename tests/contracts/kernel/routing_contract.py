@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from ports.devices import Address, Hop, Neighbour, Route, Rule
+from ports.devices import Address, Hop, Metric, Neighbour, Route, Rule
 from ports.errors import Code
 from ports.kernel import Namespace
 from tests.contracts.kernel.world import ABSENT, OnAKernel, World, fails
@@ -34,6 +34,21 @@ ROUTES = (
         destination="2001:db8:8::/48",
         hops=(Hop(gateway="2001:db8::1"), Hop(gateway="2001:db8::2", weight=7)),
         metric=1024,
+    ),
+    Route(
+        destination="198.51.103.0/24",
+        gateway="192.0.2.1",
+        mtu=1400,
+        metrics=(Metric(number=8, value=1300), Metric(number=11, value=20)),  # advertised MSS, initial window
+        congestion="reno",
+        realm=7,
+    ),
+    Route(destination="2001:db8:a::/48", gateway="2001:db8::1", metric=9, preference=1),
+    Route(
+        destination="2001:db8:b::/48",
+        gateway="2001:db8::1",
+        metric=9,
+        metrics=(Metric(number=1, value=1 << 10), Metric(number=10, value=3)),  # a locked number of hops
     ),
 )
 
@@ -175,6 +190,19 @@ class RoutingContract(OnAKernel):
         facts = host.facts(index)
         assert address in facts.addresses
         assert facts.routes == ()
+
+    @pytest.mark.parametrize(
+        "address",
+        [
+            Address(prefix="10.0.5.1/24", label="net7:0"),
+            Address(prefix="10.0.5.1/24", protocol=17),
+            Address(prefix="2001:db8:5::1/64", protocol=17),
+        ],
+        ids=str,
+    )
+    def test_an_address_keeps_its_label_and_its_maker(self, host: Namespace, index: int, address: Address) -> None:
+        host.add_address(index, address)
+        assert address in host.facts(index).addresses
 
     def test_an_address_wished_for_with_duplicate_detection_is_there(self, host: Namespace, index: int) -> None:
         wanted = Address(prefix="2001:db8:5::1/64", dad=True)

@@ -64,6 +64,11 @@ class Settings:
         with self._call("set_alias"):
             self._device(ifindex).alias = alias
 
+    def set_group(self, ifindex: int, group: int) -> None:
+        """Put it in a group."""
+        with self._call("set_group"):
+            self._device(ifindex).group = group
+
     def add_neighbour(self, ifindex: int, neighbour: Neighbour) -> None:
         """Add or replace a permanent neighbour."""
         with self._call("add_neighbour"):

@@ -31,6 +31,7 @@ class SettingsContract(OnAKernel):
             lambda: host.add_alternative_name(ABSENT, LONG),
             lambda: host.remove_alternative_name(ABSENT, LONG),
             lambda: host.set_alias(ABSENT, "uplink"),
+            lambda: host.set_group(ABSENT, 7),
             lambda: host.leave_master(ABSENT),
             lambda: host.join_vrf(ABSENT, "blue", 1541),
             lambda: host.sysctls(ABSENT, (IGNORE,)),
@@ -135,6 +136,17 @@ class SettingsContract(OnAKernel):
         assert host.facts(index).alias == "the cable to rack 7, port 3"
         host.set_alias(index, "")
         assert host.facts(index).alias == ""
+
+    def test_a_group_is_a_fact_and_goes_along(self, host: Namespace, pod: Namespace, index: int) -> None:
+        assert host.facts(index).group == 0
+        host.set_group(index, 42)
+        assert host.facts(index).group == 42
+        assert pod.facts(host.move(index, pod, "net1").identity.ifindex).group == 42
+
+    def test_the_flag_for_all_packets_counts_among_those_who_want_them(self, host: Namespace, index: int) -> None:
+        assert host.facts(index).promiscuity == 0
+        host.set_flags(index, host.link(index).flags | 0x100)
+        assert host.facts(index).promiscuity == 1
 
     def test_leaving_no_master_is_a_success(self, host: Namespace, index: int) -> None:
         host.leave_master(index)
