@@ -7,8 +7,10 @@ from collections.abc import Iterable
 
 from adapters.standin.api_errors import ApiError, bad_request, invalid, not_found
 from adapters.standin.api_request import GROUP, Object, Request, require_same, selector
-from adapters.standin.api_rules import SUBDOMAIN, require_types, slice_change_mistakes, slice_mistakes
+from adapters.standin.api_slice_rules import require_types, slice_change_mistakes, slice_mistakes
 from adapters.standin.api_store import Change, Store
+from adapters.standin.api_stored import as_stored
+from adapters.standin.api_words import SUBDOMAIN
 
 PLURAL = f"resourceslices.{GROUP}"
 KIND = f"ResourceSlice.{GROUP}"
@@ -17,7 +19,7 @@ SETTABLE = ("labels", "annotations", "ownerReferences")
 
 
 class SliceApi:
-    """What can be done to ResourceSlices. ``dropped`` names fields of devices whose feature gate is off."""
+    """What can be done to ResourceSlices. ``dropped`` names fields whose feature gate is off (see ``api_stored``)."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -108,10 +110,7 @@ class SliceApi:
             raise bad_request(f'ResourceSlice in version "{request.version}" cannot be handled as a ResourceSlice')
         found = stored_shape(body, request.version)
         require_types(found["spec"])
-        for device in found["spec"].get("devices") or []:
-            for name in self.dropped:
-                device.pop(name, None)
-        return found
+        return {**found, "spec": as_stored(found["spec"], self.dropped)}
 
     def _existing(self, request: Request) -> Object:
         found = self._store.get(_key(request.name))

@@ -3,42 +3,40 @@
 A pool is the set of slices with the highest generation, complete when there are ``resourceSliceCount`` of them. So a
 change of one slice is written in place, and anything that adds, removes or changes several slices gets a new generation
 over all of them: a consumer that sees some of the writes takes the pool for incomplete instead of for something that it
-never was. Slices are told apart by the index at the beginning of their name.
-
-One device that the API server refuses makes it refuse the whole slice, so ``agent.domain.attributes`` cleans the devices
-first. A server whose feature gates are off drops fields without a word; ``learn`` keeps what became of a device, so that
-the difference does not cause another write.
+never was. Slices are told apart by the index at the beginning of their name. What the server made of an earlier write is
+not written again (``agent.domain.kept``).
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain
 
-from agent.domain.attributes import clean
+from agent.domain.attributes import Rendered
+from agent.domain.kept import Learned, Times, devices_of, is_kept, timed, times
+from agent.domain.paging import assign
 from ports.cluster import Json
-from ports.devices import Device
 
 API_VERSION = "resource.k8s.io/v1"
-MAX_DEVICES = 128  # per slice
 MAX_NAME = 253
 INDEX = re.compile(r"([0-9a-f]{5})-")
-Learned = Mapping[str, Json]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pool:
-    """The state wanted: ``pages`` holds the devices of each slice; ``notes`` says what had to be left out, and why."""
+    """The state wanted: ``pages`` holds the devices of each slice, by the index in the slice's name."""
 
     driver: str
     node: str
     node_uid: str
-    pages: tuple[tuple[Json, ...], ...]
-    notes: tuple[str, ...] = ()
+    pages: Mapping[int, tuple[Json, ...]]
+
+    @property
+    def places(self) -> dict[str, int]:
+        """Which page each device is on."""
+        return {device["name"]: index for index, page in self.pages.items() for device in page}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,53 +51,41 @@ class Writes:
         return len(self.delete) + len(self.update) + len(self.create)
 
 
-def pool(devices: tuple[Device, ...], driver: str, node: str, node_uid: str) -> Pool:
-    """The node's pool with these devices. An empty pool is one slice without devices: known, and nothing there."""
-    cleaned, notes = clean(devices)
-    pages = tuple(cleaned[start : start + MAX_DEVICES] for start in range(0, len(cleaned), MAX_DEVICES)) or ((),)
-    return Pool(driver=driver, node=node, node_uid=node_uid, pages=pages, notes=notes)
+def places(node: str, existing: Iterable[Json]) -> dict[str, int]:
+    """Which page each device is on according to the slices there are: how a restarted process begins."""
+    return {device["name"]: index for index, body in _indexed(node, existing) for device in devices_of(body)}
+
+
+def pool(devices: Iterable[Rendered], driver: str, node: str, node_uid: str, where: Mapping[str, int]) -> Pool:
+    """The node's pool with these devices, each ``where`` it is already if it can stay there.
+
+    An empty pool is one slice without devices: known, and nothing there.
+    """
+    named = {device.name: device for device in devices}
+    pages = assign({name: device.extras for name, device in named.items()}, where)
+    bodies = {index: tuple(named[name].body for name in names) for index, names in pages.items()}
+    return Pool(driver=driver, node=node, node_uid=node_uid, pages=bodies)
 
 
 def diff(wanted: Pool, existing: tuple[Json, ...], learned: Learned | None = None) -> Writes:
     """The writes from the slices there are to the slices wanted; nothing when they are the same already."""
     current = _current(wanted, existing)
-    obsolete = tuple(body["metadata"]["name"] for body in existing if body not in current.values())
+    stays = {body["metadata"]["name"] for body in current.values()}
+    obsolete = tuple(body["metadata"]["name"] for body in existing if body["metadata"]["name"] not in stays)
     changed = [index for index in current if not _same(wanted, index, current[index], learned or {})]
-    whole = len(current) == len(wanted.pages) and not obsolete
+    complete = len(current) == len(wanted.pages) and not obsolete
     generations = {_generation(body) for body in current.values()}
-    if whole and not changed and len(generations) == 1:
+    if complete and not changed and len(generations) == 1:
         return Writes()
-    if whole and len(changed) == 1 and len(generations) == 1:
+    since = times(existing)
+    if complete and len(changed) == 1 and len(generations) == 1:
         (index,) = changed
-        return Writes(update=(_replace(wanted, index, current[index], *generations),))
+        return Writes(update=(_replace(wanted, index, current[index], generations.pop(), since),))
     generation = max((_generation(body) for body in existing), default=0) + 1
     return Writes(
         delete=obsolete,
-        update=tuple(_replace(wanted, index, body, generation) for index, body in sorted(current.items())),
-        create=tuple(_create(wanted, index, generation) for index in range(len(wanted.pages)) if index not in current),
-    )
-
-
-def learn(sent: Json, stored: Json) -> dict[str, Json]:
-    """The devices that the server stored otherwise than they were sent: canonical text of the sent one -> stored one."""
-    kept = {device.get("name"): device for device in _devices(stored)}
-    pairs = ((device, kept.get(device.get("name"))) for device in _devices(sent))
-    return {_canonical(device): other for device, other in pairs if other is not None and other != device}
-
-
-def forget(learned: Learned, wanted: Pool) -> dict[str, Json]:
-    """Only what is still wanted, so that what was learned does not grow."""
-    present = {_canonical(device) for device in chain.from_iterable(wanted.pages)}
-    return {key: device for key, device in learned.items() if key in present}
-
-
-def dropped(sent: Json, stored: Json) -> tuple[str, ...]:
-    """Fields of devices that the server did not keep, as ``device: field``."""
-    kept = {device.get("name"): device for device in _devices(stored)}
-    return tuple(
-        f"{device.get('name')}: {name}"
-        for device in _devices(sent)
-        for name in sorted(device.keys() - kept.get(device.get("name"), {}).keys())
+        update=tuple(_replace(wanted, index, body, generation, since) for index, body in sorted(current.items())),
+        create=tuple(_create(wanted, index, generation, since) for index in wanted.pages if index not in current),
     )
 
 
@@ -116,55 +102,62 @@ def object_name(index: int, driver: str, node: str) -> str:
 
 
 def _current(wanted: Pool, existing: tuple[Json, ...]) -> dict[int, Json]:
-    """The slices that stay, by index: of our pool, an index in range, and the newest generation there is of it."""
+    """The slices that stay, by index: of our pool, an index that is used, and the newest generation there is of it."""
     found: dict[int, Json] = {}
-    for body in existing:
-        index = _index(wanted, body)
-        if index is not None and (index not in found or _generation(body) > _generation(found[index])):
+    for index, body in _indexed(wanted.node, existing):
+        if index in wanted.pages:
             found[index] = body
     return found
 
 
-def _index(wanted: Pool, body: Json) -> int | None:
-    match = INDEX.match(body["metadata"]["name"])
-    if match is None or body["spec"].get("pool", {}).get("name") != wanted.node:
-        return None
-    index = int(match.group(1), 16)
-    return index if index < len(wanted.pages) else None
+def _indexed(node: str, existing: Iterable[Json]) -> Iterator[tuple[int, Json]]:
+    """The slices of our pool with the index in their name, the newest generation last."""
+    for body in sorted(existing, key=_generation):
+        match = INDEX.match(body["metadata"]["name"])
+        if match is not None and (body["spec"].get("pool") or {}).get("name") == node:
+            yield int(match.group(1), 16), body
 
 
 def _same(wanted: Pool, index: int, body: Json, learned: Learned) -> bool:
-    spec = _spec(wanted, index, _generation(body))
-    spec["devices"] = [learned.get(_canonical(device), device) for device in wanted.pages[index]]
-    actual = {**body["spec"], "devices": _devices(body)}
-    return actual == spec and body["metadata"].get("ownerReferences") == _owners(wanted)
+    spec = {name: value for name, value in body["spec"].items() if name != "devices"}
+    if spec != _spec(wanted, _generation(body)) or body["metadata"].get("ownerReferences") != _owners(wanted):
+        return False
+    stored = devices_of(body)
+    pairs = zip(wanted.pages[index], stored, strict=False)
+    return len(stored) == len(wanted.pages[index]) and all(is_kept(device, other, learned) for device, other in pairs)
 
 
-def _replace(wanted: Pool, index: int, body: Json, generation: int) -> Json:
+def _replace(wanted: Pool, index: int, body: Json, generation: int, since: Times) -> Json:
     metadata = {
         "name": body["metadata"]["name"],
         "resourceVersion": body["metadata"].get("resourceVersion"),
         "uid": body["metadata"].get("uid"),
         "ownerReferences": _owners(wanted),
     }
-    return _body({key: value for key, value in metadata.items() if value is not None}, _spec(wanted, index, generation))
+    kept = {key: value for key, value in metadata.items() if value is not None}
+    return _body(kept, _written(wanted, index, generation, since))
 
 
-def _create(wanted: Pool, index: int, generation: int) -> Json:
+def _create(wanted: Pool, index: int, generation: int, since: Times) -> Json:
     name = object_name(index, wanted.driver, wanted.node)
-    return _body({"name": name, "ownerReferences": _owners(wanted)}, _spec(wanted, index, generation))
+    metadata = {"name": name, "ownerReferences": _owners(wanted)}
+    return _body(metadata, _written(wanted, index, generation, since))
 
 
 def _body(metadata: Json, spec: Json) -> Json:
     return {"apiVersion": API_VERSION, "kind": "ResourceSlice", "metadata": metadata, "spec": spec}
 
 
-def _spec(wanted: Pool, index: int, generation: int) -> dict[str, object]:
+def _written(wanted: Pool, index: int, generation: int, since: Times) -> Json:
+    devices = [timed(device, since) for device in wanted.pages[index]]
+    return {**_spec(wanted, generation), "devices": devices}
+
+
+def _spec(wanted: Pool, generation: int) -> dict[str, object]:
     return {
         "driver": wanted.driver,
         "nodeName": wanted.node,
         "pool": {"name": wanted.node, "generation": generation, "resourceSliceCount": len(wanted.pages)},
-        "devices": list(wanted.pages[index]),
     }
 
 
@@ -175,13 +168,5 @@ def _owners(wanted: Pool) -> list[Json]:
 
 
 def _generation(body: Json) -> int:
-    generation = body["spec"].get("pool", {}).get("generation", 0)
+    generation = (body["spec"].get("pool") or {}).get("generation", 0)
     return generation if isinstance(generation, int) else 0
-
-
-def _devices(body: Json) -> list[Json]:
-    return list(body["spec"].get("devices") or ())
-
-
-def _canonical(device: Json) -> str:
-    return json.dumps(device, sort_keys=True, separators=(",", ":"))

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
-from agent.domain import slices
+from agent.domain import kept, slices
+from agent.domain.attributes import Features, publishable, render
 from agent.domain.slices import Pool, Writes
 from agent.services.backoff import Backoff
 from agent.services.bell import Bell
@@ -59,7 +61,9 @@ class Publishing:
         self._clock = clock
         self._meter = meter
         self._bell = Bell()
-        self._learned: dict[str, Json] = {}
+        self._learned: dict[str, tuple[Json, Json]] = {}
+        self._features = Features()
+        self._places: dict[str, int] = {}
         self._node_uid = ""
         self._notes: tuple[str, ...] = ()
         self._problem = "no slice written yet"
@@ -116,12 +120,11 @@ class Publishing:
         devices = self._inventories.devices()
         if devices is None:
             return
-        wanted = self._wanted(tuple(device for device in devices if self._keeps(device.attributes)))
-        self._learned = slices.forget(self._learned, wanted)
-        writes = slices.diff(wanted, self._cluster.slices(), self._learned)
-        self._write(writes)
+        existing = self._cluster.slices()
+        wanted = self._wanted(tuple(device for device in devices if self._keeps(device.attributes)), existing)
+        self._write(slices.diff(wanted, existing, self._learned))
         self._problem = ""
-        self._meter.show("knd_published_devices", sum(len(page) for page in wanted.pages))
+        self._meter.show("knd_published_devices", sum(len(page) for page in wanted.pages.values()))
 
     def _watch_once(self) -> None:
         try:
@@ -132,15 +135,22 @@ class Publishing:
         except Failure as failure:
             log.info("watch ended: %s", failure)
 
-    def _wanted(self, devices: tuple[Device, ...]) -> Pool:
+    def _wanted(self, devices: tuple[Device, ...], existing: tuple[Json, ...]) -> Pool:
         node_uid = self._node_uid or self._cluster.node_uid()
         self._node_uid = node_uid
-        wanted = slices.pool(devices, self._driver, self._node, node_uid)
-        if wanted.notes != self._notes:
-            self._notes = wanted.notes
-            for note in wanted.notes:
-                log.warning("%s", note)
+        named, nameless = publishable(devices)
+        rendered = [render(device, self._driver, self._features) for device in named]
+        self._tell(tuple(str(loss) for losses in (nameless, *(each.losses for each in rendered)) for loss in losses))
+        where = self._places or slices.places(self._node, existing)
+        wanted = slices.pool(rendered, self._driver, self._node, node_uid, where)
+        self._places = wanted.places
         return wanted
+
+    def _tell(self, notes: tuple[str, ...]) -> None:
+        if notes != self._notes:
+            self._notes = notes
+            for note in notes:
+                log.warning("%s", note)
 
     def _write(self, writes: Writes) -> None:
         for name in writes.delete:
@@ -169,9 +179,10 @@ class Publishing:
     def _compare(self, sent: Json, stored: Json | None) -> None:
         if stored is None:
             return
-        self._learned.update(slices.learn(sent, stored))
-        for field in slices.dropped(sent, stored):
-            log.warning("the API server does not know this field and dropped it: %s", field)
+        self._learned.update(kept.learn(sent, stored))
+        for field in sorted(kept.dropped(sent, stored)):
+            log.warning("the API server does not keep this field of devices, it is not sent again: %s", field)
+            self._features = replace(self._features, dropped=self._features.dropped | {field})
 
     def _failed(self, failure: Failure) -> None:
         self._problem = str(failure)

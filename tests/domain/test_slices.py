@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.domain.slices import Pool, Writes, diff, dropped, forget, learn, object_name, pool
+from agent.domain.attributes import render
+from agent.domain.kept import dropped, learn
+from agent.domain.slices import Pool, Writes, diff, object_name, pool
 from ports.cluster import Json
-from ports.devices import Device
+from ports.devices import Device, Taint
 from tests.domain.values import device
 from tests.support.openapi import mistakes
 
@@ -19,8 +23,8 @@ DRIVER, NODE, NODE_UID = "dra.net", "node1", "node-uid"
 OPENAPI, SLICE = "openapi-v3-resource.k8s.io-v1", "io.k8s.api.resource.v1.ResourceSlice"
 
 
-def wanted(*devices: Device, node_uid: str = NODE_UID) -> Pool:
-    return pool(devices, DRIVER, NODE, node_uid)
+def wanted(*devices: Device, node_uid: str = NODE_UID, where: Mapping[str, int] | None = None) -> Pool:
+    return pool([render(device, DRIVER) for device in devices], DRIVER, NODE, node_uid, where or {})
 
 
 def many(count: int, mtu: int = 1500) -> tuple[Device, ...]:
@@ -35,8 +39,8 @@ class Server:
         self.drop = drop
         self.version = 0
 
-    def apply(self, writes: Writes) -> dict[str, Json]:
-        learned: dict[str, Json] = {}
+    def apply(self, writes: Writes) -> dict[str, tuple[Json, Json]]:
+        learned: dict[str, tuple[Json, Json]] = {}
         for name in writes.delete:
             del self.bodies[name]
         for body in (*writes.update, *writes.create):
@@ -178,11 +182,10 @@ def test_a_dropped_field_is_told_and_causes_no_second_write() -> None:
     aim = wanted(device("ens1", mtu=1500), device("ens2"))
     first = diff(aim, ())
     learned = server.apply(first)
-    assert dropped(first.create[0], server.existing()[0]) == ("ens1: attributes",)
+    assert dropped(first.create[0], server.existing()[0]) == {"attributes"}
     assert len(diff(aim, server.existing())) == 1
     assert len(diff(aim, server.existing(), learned)) == 0
-    assert len(forget(learned, aim)) == 1
-    assert forget(learned, wanted(device("ens2"))) == {}
+    assert list(learned) == ["ens1"]
 
 
 def test_another_value_of_a_device_with_a_dropped_field_is_written() -> None:
@@ -191,8 +194,29 @@ def test_another_value_of_a_device_with_a_dropped_field_is_written() -> None:
     assert len(diff(wanted(device("ens1", mtu=9000)), server.existing(), learned)) == 1
 
 
-def test_what_was_left_out_is_noted() -> None:
-    assert wanted(device("Bad")).notes == ("device 'Bad' left out: no DNS label",)
+def test_a_field_that_one_device_has_kept_is_not_switched_off() -> None:
+    sent = diff(wanted(device("ens1", mtu=1500), device("ens2", mtu=1500)), ()).create[0]
+    stored = copy.deepcopy(dict(sent))
+    del stored["spec"]["devices"][0]["attributes"]
+    assert dropped(sent, stored) == frozenset()
+
+
+TAINT = Taint(key="dra.net/carrier-lost", effect="NoSchedule")
+
+
+def test_the_time_of_a_taint_is_the_servers_it_is_no_difference_and_survives_other_changes() -> None:
+    server = served(replace(device("ens1", mtu=1500), taints=(TAINT,)), device("ens2"))
+    server.bodies["00000-dra.net-node1"]["spec"]["devices"][0]["taints"][0]["timeAdded"] = "2026-01-01T00:00:00Z"
+    same = wanted(replace(device("ens1", mtu=1500), taints=(TAINT,)), device("ens2"))
+    assert len(diff(same, server.existing())) == 0
+    other = wanted(
+        replace(device("ens1", mtu=9000), taints=(TAINT, replace(TAINT, effect="NoExecute"))), device("ens2")
+    )
+    (body,) = diff(other, server.existing()).update
+    assert body["spec"]["devices"][0]["taints"] == [
+        {"key": "dra.net/carrier-lost", "effect": "NoExecute"},
+        {"key": "dra.net/carrier-lost", "effect": "NoSchedule", "timeAdded": "2026-01-01T00:00:00Z"},
+    ]
 
 
 @pytest.mark.parametrize(
@@ -208,12 +232,13 @@ def test_names_fit_and_sort_by_index(node: str) -> None:
 COUNTS = st.sampled_from([0, 1, 2, 127, 128, 129, 256, 257])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(st.tuples(COUNTS, st.sampled_from([1500, 9000]), st.none() | st.integers(0, 2)), max_size=5))
 def test_any_history_ends_in_a_complete_pool_and_then_in_silence(history: list[tuple[int, int, int | None]]) -> None:
-    server = Server()
+    server, where = Server(), dict[str, int]()
     for count, mtu, lost in history:
-        aim = wanted(*many(count, mtu))
+        aim = wanted(*many(count, mtu), where=where)
+        where = aim.places
         before = max((generation for generation, _ in generations(server)), default=0)
         writes = diff(aim, server.existing())
         server.apply(writes)
