@@ -19,8 +19,8 @@ from adapters.netlink.events import NetlinkEvents
 from adapters.netlink.kernel import NetlinkKernel
 from adapters.rdma.control import NetlinkRdma
 from adapters.rdma.events import subscribe
-from adapters.sysfs.hardware import SysfsHardware
 from adapters.udev.events import DeviceEvents
+from agent.host import inspector
 from agent.services.watching import Watcher
 from ports import options
 from ports.discovery import EventSource
@@ -55,7 +55,7 @@ def _watch(chosen: argparse.Namespace) -> None:
         stack.callback(feed.stop)
         Watcher(
             interfaces=kernel,
-            hardware=SysfsHardware(chosen.sysfs_root),
+            hardware=inspector(kernel, chosen.sysfs_root, chosen.lldp_file),
             rdma=NetlinkRdma(chosen.sysfs_root),
             changes=changes,
             sink=feed,

@@ -6,9 +6,12 @@ given. No fact depends on another one's being known.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from ports.devices import Program
+
+REPRESENTOR = re.compile(r"(c\d+)?pf\d+((vf|sf)\d+)?|\d+")  # devlink's port names; old drivers give a VF's bare number
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,6 +69,11 @@ class LinkDetails:
     port_name: str = ""
     switch_id: str = ""
 
+    @property
+    def representor(self) -> bool:
+        """Whether this is the switch's side of a function (Documentation/networking/switchdev.rst)."""
+        return bool(self.switch_id) and REPRESENTOR.fullmatch(self.port_name) is not None
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WireNeighbour:
@@ -109,8 +117,8 @@ class Hardware:
     """What is known of an interface beyond its link. ``numa_node`` is None where the kernel says -1 or nothing.
 
     ``port`` tells the further interfaces of one PCI function (second port, sub-function) from its main one, for which it
-    is empty. ``near_nodes`` are the other NUMA nodes of the same socket that are nearest. ``representor``: the interface
-    is the switch side of a function, not the function. ``programs`` are None where the kernel does not tell.
+    is empty. ``near_nodes`` are the other NUMA nodes of the same socket that are nearest. ``eswitch`` is devlink's word for
+    the mode of the function's switch. ``programs`` are None where the kernel does not tell.
     """
 
     virtual: bool
@@ -119,7 +127,6 @@ class Hardware:
     numa_node: int | None = None
     near_nodes: tuple[int, ...] = ()
     port: str = ""
-    representor: bool = False
     function: PciFacts = PciFacts()
     settings: LinkSettings = LinkSettings()
     details: LinkDetails = LinkDetails()

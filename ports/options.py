@@ -142,6 +142,13 @@ NODE_CONFIG = Option(
     check=_optional_path,
     help="YAML file: which devices are published or denied, further attributes, health policy (empty: all devices)",
 )
+LLDP_FILE = Option(
+    flag="--lldp-file",
+    env="KND_LLDP_FILE",
+    default="",
+    check=_optional_path,
+    help="what `lldpcli -f json0 show neighbors` wrote, kept fresh by somebody (empty: no LLDP attributes)",
+)
 BIND_ADDRESS = Option(
     flag="--bind-address",
     env="KND_BIND_ADDRESS",
@@ -163,7 +170,7 @@ LOG_FORMAT = Option(
 COMMON = (RUNTIME_DIR, LOG_LEVEL, LOG_FORMAT)
 DRA = (KUBECONFIG, NODE_NAME, DRIVER, KUBELET_ROOT, FILTER, NODE_CONFIG, CDI_ROOT, BIND_ADDRESS, *COMMON)
 NRI = (DRIVER, NRI_SOCKET, CDI_ROOT, SYSFS_ROOT, *COMMON)
-WATCH = (DRIVER, SYSFS_ROOT, NODE_CONFIG, *COMMON)
+WATCH = (DRIVER, SYSFS_ROOT, NODE_CONFIG, LLDP_FILE, *COMMON)
 DATAPLANE = (DRIVER, CDI_ROOT, SYSFS_ROOT, PROC_SYS_NET, NODE_CONFIG, *COMMON)
 ALL = tuple(dict.fromkeys((*DRA, *NRI, *WATCH, *DATAPLANE)))
 

@@ -12,16 +12,19 @@ from dataclasses import dataclass
 
 from adapters.ethtool.bitset import decoded, encoded
 from adapters.talk.conversation import KernelError, Talk, attribute, attributes, nest
+from adapters.talk.generic import GENERIC
+from adapters.talk.generic import family as family_number
 from ports.devices import Switch
 from ports.errors import Code, Failure
 
-GENL_ID_CTRL, CTRL_GETFAMILY, CTRL_NEWFAMILY, CTRL_FAMILY_ID, CTRL_FAMILY_NAME = 16, 3, 1, 1, 2
-FEATURES_GET, FEATURES_SET, PRIVFLAGS_GET, PRIVFLAGS_SET = 11, 12, 13, 14
+NAME = "ethtool"
+LINKMODES_GET, FEATURES_GET, FEATURES_SET, PRIVFLAGS_GET, PRIVFLAGS_SET = 4, 11, 12, 13, 14
+LINKMODES_GET_REPLY = 4
 FEATURES_GET_REPLY, FEATURES_SET_REPLY, PRIVFLAGS_GET_REPLY = 11, 12, 14
 HEADER, DEV_INDEX = 1, 1
 HW, WANTED, ACTIVE, NOCHANGE = 2, 3, 4, 5  # ETHTOOL_A_FEATURES_*
 FLAGS = 2  # ETHTOOL_A_PRIVFLAGS_FLAGS
-_GENERIC = struct.Struct("=BBH")  # genlmsghdr: command, version, reserved
+SPEED, DUPLEX = 5, 6  # ETHTOOL_A_LINKMODES_*
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,13 +37,17 @@ class Features:
 
 
 class Ethtool:
-    """ethtool's requests about one link, over one conversation."""
+    """ethtool's requests about one link, over one conversation. ``family`` is its number where that is known already."""
 
-    def __init__(self, talk: Talk, ifindex: int) -> None:
+    def __init__(self, talk: Talk, ifindex: int, family: int | None = None) -> None:
         self._talk = talk
         self._subject = f"interface #{ifindex}"
         self._header = nest(HEADER, attribute(DEV_INDEX, struct.pack("=I", ifindex)))
-        self._family = _family(talk)
+        self._family = family_number(talk, NAME) if family is None else family
+
+    def link_modes(self) -> dict[int, bytes]:
+        """Speed and duplex as attributes; none for a link, or a kernel, that does not tell."""
+        return self._get(LINKMODES_GET, LINKMODES_GET_REPLY) or {}
 
     def features(self) -> Features | None:
         """All features; None for a link, or a kernel, without ethtool."""
@@ -86,23 +93,11 @@ class Ethtool:
             raise Failure(
                 Code.KERNEL, self._subject, "this kernel has no ethtool netlink (5.8 is the first with features)"
             )
-        message = _GENERIC.pack(command, 1, 0) + self._header + body
+        message = GENERIC.pack(command, 1, 0) + self._header + body
         answers = self._talk.ask(self._family, message, self._subject)
         if reply is None:
             return {}
         for answer in answers:
             if answer[:1] == bytes([reply]):
-                return dict(attributes(answer[_GENERIC.size :]))
+                return dict(attributes(answer[GENERIC.size :]))
         raise Failure(Code.KERNEL, self._subject, f"ethtool gave no answer to command {command}")
-
-
-def _family(talk: Talk) -> int | None:
-    name = attribute(CTRL_FAMILY_NAME, b"ethtool\0")
-    try:
-        answers = talk.ask(GENL_ID_CTRL, _GENERIC.pack(CTRL_GETFAMILY, 1, 0) + name, "ethtool netlink")
-    except KernelError as error:
-        if error.errno == errno.ENOENT:
-            return None
-        raise
-    found = dict(attributes(answers[0][_GENERIC.size :])) if answers else {}
-    return struct.unpack_from("=H", found[CTRL_FAMILY_ID])[0] if CTRL_FAMILY_ID in found else None

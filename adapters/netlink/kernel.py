@@ -12,6 +12,7 @@ from adapters.netlink.nsfs import open_namespace
 from adapters.netlink.pci import PciAddresses
 from ports.devices import Link
 from ports.errors import Code, Failure
+from ports.hardware import LinkDetails
 
 
 class NetlinkKernel:
@@ -63,6 +64,10 @@ class NetlinkKernel:
     def uplinks(self) -> frozenset[int]:
         """Links with a default route, and those they stand on."""
         return standing_on(self._host.default_links(), self._host.relations())
+
+    def details(self, link: Link) -> LinkDetails:
+        """Alias, addresses and switch port of a link of the host. Implements ``ports.discovery.DetailFacts``."""
+        return self._host.details(link.identity.ifindex)
 
     def close(self) -> None:
         """Give the host's namespace up; for tests and a process that ends."""

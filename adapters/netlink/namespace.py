@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from adapters.netlink import (
     addresses,
     announcing,
+    details,
     devconf,
     neighbours,
     properties,
@@ -28,6 +29,7 @@ from adapters.netlink.pci import PciAddresses
 from adapters.netlink.socket import KernelError
 from ports.devices import Address, Link, LinkFacts, Neighbour, Route, Rule, Sysctl
 from ports.errors import Code, Failure
+from ports.hardware import LinkDetails
 
 BOUND_BY_PARENT = ("macvlan", "macvtap", "vlan")  # the kinds whose ndo_change_mtu refuses more than the parent has
 
@@ -75,6 +77,10 @@ class NetlinkNamespace(LinkHandle):
         dump = self.socket.dump(addresses.of_link(ifindex), named(ifindex))
         found = (addresses.address(message, ifindex) for message in dump)
         return tuple(address for address in found if address is not None)
+
+    def details(self, ifindex: int) -> LinkDetails:
+        """What is published of the link beside itself."""
+        return details.of(self._message(ifindex), self.addresses(ifindex))
 
     def default_links(self) -> set[int]:
         """Links that a default route of any table and family leads through."""

@@ -89,6 +89,7 @@ class NetlinkRdma:
                 protocol=seen.protocol,
                 pci_address=self._tree.pci_address(seen.rdma.name),
                 interface=nldev.owner(talk, seen.rdma) or self._shown_owner(seen.rdma, links),
+                facts=self._tree.facts(seen.rdma.name),
             )
             for seen in nldev.devices(talk)
         )

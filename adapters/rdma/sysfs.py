@@ -11,8 +11,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from adapters.rdma.facts import facts
 from adapters.rdma.nodes import in_order, node
 from ports.devices import DeviceNode, Link
+from ports.hardware import RdmaFacts
 
 PCI = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f]")
 NUMBERS = re.compile(r"(\d+):(\d+)")
@@ -36,6 +38,10 @@ class RdmaTree:
         """The PCI function of an RDMA device; None for a virtual one."""
         place = Path(os.path.realpath(self._class / INFINIBAND / name / "device")).name
         return place if PCI.fullmatch(place) else None
+
+    def facts(self, name: str) -> RdmaFacts:
+        """GUIDs, firmware and ports of an RDMA device; as far as they are shown here."""
+        return facts(self._class / INFINIBAND / name)
 
     def belongs(self, name: str, link: Link) -> bool:
         """Whether the RDMA device is the interface's: by its function for IPoIB, by its GIDs and ``parent`` for others."""

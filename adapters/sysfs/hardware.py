@@ -13,7 +13,7 @@ from pathlib import Path
 
 from adapters.sysfs.files import number, text
 from adapters.sysfs.names import PciNames
-from adapters.sysfs.pci import ADDRESS, PciTree, is_representor
+from adapters.sysfs.pci import ADDRESS, PciTree
 from ports.devices import Link
 from ports.hardware import Hardware, LinkDetails
 
@@ -58,7 +58,7 @@ def _of_function(function: Hardware, directory: Path) -> Hardware:
     name, switch = text(directory / "phys_port_name"), text(directory / "phys_switch_id")  # EOPNOTSUPP for most drivers
     port = _port(directory, name, function)
     details = LinkDetails(port_name=name, switch_id=switch)
-    return replace(function, port=port, representor=bool(switch) and is_representor(name), details=details)
+    return replace(function, port=port, details=details)
 
 
 def _port(directory: Path, name: str, function: Hardware) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from adapters.sysfs.files import entries, hexadecimal, number, target, text
 from adapters.sysfs.names import PciNames
 from adapters.sysfs.numa import NumaNodes
-from ports.hardware import Hardware, PciFacts
+from ports.hardware import REPRESENTOR, Hardware, PciFacts
 
 ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f]")
 BRIDGE = "0604"
@@ -116,12 +116,4 @@ class PciTree:
 def _main_interface(directory: Path) -> str:
     """The function's own interface: in switchdev mode its representors are beside it."""
     names = entries(directory)
-    return next((name for name in names if not is_representor(text(directory / name / "phys_port_name"))), "")
-
-
-REPRESENTOR = re.compile(r"(c\d+)?pf\d+((vf|sf)\d+)?|\d+")  # devlink's names; old drivers give a VF's bare number
-
-
-def is_representor(port_name: str) -> bool:
-    """Whether a switch port's name says that it is a function's other side (Documentation/networking/switchdev)."""
-    return REPRESENTOR.fullmatch(port_name) is not None
+    return next((name for name in names if not REPRESENTOR.fullmatch(text(directory / name / "phys_port_name"))), "")

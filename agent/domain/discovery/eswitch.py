@@ -16,11 +16,11 @@ def modes(hardware: Iterable[Hardware]) -> Mapping[str, str]:
     may be in either, and is left out.
     """
     known = tuple(hardware)
-    switched = {each.pci_address for each in known if each.representor}
-    switches = {each.details.switch_id for each in known if each.representor}
+    switched = {each.pci_address for each in known if each.details.representor}
+    switches = {each.details.switch_id for each in known if each.details.representor}
     found: dict[str, str] = {}
     for each in known:
-        if each.pci_address and not each.representor and not each.function.physical:
+        if each.pci_address and not each.details.representor and not each.function.physical:
             on_switch = each.pci_address in switched or (each.details.switch_id in switches)
             mode = each.eswitch or (SWITCHDEV if on_switch else LEGACY if each.function.vfs else "")
             if mode:

@@ -21,7 +21,7 @@ def why_not(link: Link, hardware: Hardware | None, uplinks: frozenset[int]) -> s
         return "the node's own connection, or what it stands on"
     if link.name in NODE_INTERNAL:
         return "the node's own"
-    if hardware is not None and hardware.representor:
+    if hardware is not None and hardware.details.representor:
         return f"representor {hardware.details.port_name}".rstrip()
     if not link.name.isprintable() or any("\ud800" <= char <= "\udfff" for char in link.name):
         return "its name is no text"

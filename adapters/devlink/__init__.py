@@ -1,0 +1,1 @@
+"""What the kernel's devlink family tells of a card."""

@@ -1,0 +1,1 @@
+"""What an LLDP daemon found at the other ends of the cables."""
