@@ -45,11 +45,11 @@ class Node:
         self.preparing = PreparingClient(self.places.prepare_socket)
         self.attaching = AttachingClient(self.places.attach_socket)
         self._output = directory / "output"
-        self._fds = [new_namespace() for _ in range(3)]
-        for descriptor in self._fds:
+        self.descriptors = tuple(new_namespace() for _ in range(3))
+        for descriptor in self.descriptors:
             stack.callback(os.close, descriptor)
-        self._host, pod, wire = self._fds
-        self.kernel = NetlinkKernel(host=f"/proc/self/fd/{self._host}")
+        self.host, pod, wire = self.descriptors
+        self.kernel = NetlinkKernel(host=f"/proc/self/fd/{self.host}")
         stack.callback(self.kernel.close)
         self.machine = Machine(kernel=self.kernel, offloads=EthtoolOffloads(), programs=BpfPrograms())
         self.pod_netns = f"/proc/self/fd/{pod}"
@@ -73,12 +73,12 @@ class Node:
         flags = (f"--runtime-dir={self.places.runtime_dir}", f"--cdi-root={self.cdi}", *flags)
         with self._output.open("w") as output:
             process = subprocess.Popen(
-                [sys.executable, "-c", ENTER, str(self._host), *flags],
+                [sys.executable, "-c", ENTER, str(self.host), *flags],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 text=True,
-                pass_fds=self._fds,
+                pass_fds=self.descriptors,
                 cwd=Path(__file__).parents[2],
             )
         if wait:
