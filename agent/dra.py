@@ -23,6 +23,8 @@ from adapters.bus.frontends import RuntimeLinkClient, serve_outcomes
 from adapters.bus.server import Server
 from adapters.cel.filter import Filter
 from adapters.clock.host import HostClock
+from adapters.cloud import catalog
+from adapters.cloud.credentials import Credentials
 from adapters.health.http import HealthServer
 from adapters.health.metrics import CONTENT_TYPE, Metrics
 from adapters.kube.cluster import KubeCluster
@@ -36,6 +38,7 @@ from agent.services.inventories import Inventories
 from agent.services.notices import Notices
 from agent.services.offering import Offering, Peers
 from agent.services.preparing import Preparation
+from agent.services.providers import Providers
 from agent.services.publishing import Publishing
 from agent.services.resources import Resources
 from agent.services.statuses import Statuses
@@ -44,6 +47,7 @@ from ports.errors import Code, Failure
 from ports.frontends import Outcome
 from ports.outbox import Holding
 from ports.places import Places
+from ports.providers import Remembered
 
 log = logging.getLogger("knd.dra")
 STOP_SECONDS = 1.8  # of the two that a stop may take
@@ -59,6 +63,7 @@ class Frontend:
     publishing: Publishing
     statuses: Statuses
     inventories: Inventories
+    providers: Providers
     feed: FeedSubscriber
     notices: Notices
     outcomes: Server
@@ -80,6 +85,7 @@ class Frontend:
             self.preparation.end,
             self.offering.stop,
             self.publishing.stop,
+            self.providers.stop,
             self.statuses.stop,
             self.notices.stop,
         ):
@@ -101,6 +107,7 @@ class Frontend:
             "notices": self.notices.run,
             "inventory": lambda: self.inventories.follow(self.feed, self.bell),
             "publish": self.publishing.run,
+            "providers": self.providers.run,
             "watch": self.publishing.watch,
             "status": self.statuses.run,
             "outcomes": self._serve_outcomes,
@@ -136,7 +143,19 @@ def build(chosen: argparse.Namespace, env: dict[str, str]) -> Frontend:
         clock=clock,
         meter=metrics,
     )
-    inventories.tell(publishing.wake)
+    credentials = Credentials(ca_file=chosen.webhook_ca_file, token_file=chosen.webhook_token_file)
+    webhook = catalog.webhook(chosen.webhook_url, credentials)
+    providers = Providers(
+        driver=driver,
+        candidates=catalog.candidates(chosen.cloud_provider_hint, webhook),
+        devices=inventories.bare,
+        shelf=FileShelf(join(places.outbox, "platform"), Remembered),
+        clock=clock,
+        meter=metrics,
+    )
+    inventories.dress(providers.dressed)
+    providers.tell(publishing.wake)
+    inventories.tell(publishing.wake, providers.wake)
     statuses = Statuses(
         driver=driver,
         cluster=cluster,
@@ -178,6 +197,7 @@ def build(chosen: argparse.Namespace, env: dict[str, str]) -> Frontend:
         publishing=publishing,
         statuses=statuses,
         inventories=inventories,
+        providers=providers,
         feed=FeedSubscriber(places.inventory_socket),
         notices=notices,
         outcomes=serve_outcomes(places.outcomes_socket, statuses, statuses),

@@ -44,6 +44,18 @@ def _one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
     return check
 
 
+def _named(*choices: str) -> Callable[[str], str]:
+    """One of these names in any case, or nothing."""
+    known = {choice.lower(): choice for choice in choices}
+
+    def check(value: str) -> str:
+        if value and value.lower() not in known:
+            raise argparse.ArgumentTypeError(f"{value!r} is none of {', '.join(choices)}")
+        return known.get(value.lower(), "")
+
+    return check
+
+
 def _path(value: str) -> str:
     if not value.startswith("/"):
         raise argparse.ArgumentTypeError(f"{value!r} is no absolute path")
@@ -149,6 +161,33 @@ LLDP_FILE = Option(
     check=_optional_path,
     help="what `lldpcli -f json0 show neighbors` wrote, kept fresh by somebody (empty: no LLDP attributes)",
 )
+CLOUD_PROVIDER = Option(
+    flag="--cloud-provider-hint",
+    env="KND_CLOUD_PROVIDER_HINT",
+    default="",
+    check=_named("GCE", "AWS", "AZURE", "OKE", "ALIBABA", "webhook", "NONE"),
+    help="the platform that describes the devices: GCE, AWS, AZURE, OKE, ALIBABA, webhook, NONE (empty: find out)",
+)
+WEBHOOK_URL = Option(
+    flag="--webhook-url",
+    env="KND_WEBHOOK_URL",
+    default="",
+    help="a site's own provider of attributes and profiles: http(s)://host:port or unix:///path (empty: none)",
+)
+WEBHOOK_CA = Option(
+    flag="--webhook-ca-file",
+    env="KND_WEBHOOK_CA_FILE",
+    default="",
+    check=_optional_path,
+    help="certificates, in PEM, by which the webhook's is trusted (empty: the system's)",
+)
+WEBHOOK_TOKEN = Option(
+    flag="--webhook-token-file",
+    env="KND_WEBHOOK_TOKEN_FILE",
+    default="",
+    check=_optional_path,
+    help="file with the bearer token for the webhook, read for each call (empty: none)",
+)
 BIND_ADDRESS = Option(
     flag="--bind-address",
     env="KND_BIND_ADDRESS",
@@ -168,7 +207,8 @@ LOG_FORMAT = Option(
 )
 
 COMMON = (RUNTIME_DIR, LOG_LEVEL, LOG_FORMAT)
-DRA = (KUBECONFIG, NODE_NAME, DRIVER, KUBELET_ROOT, FILTER, NODE_CONFIG, CDI_ROOT, BIND_ADDRESS, *COMMON)
+PLATFORM = (CLOUD_PROVIDER, WEBHOOK_URL, WEBHOOK_CA, WEBHOOK_TOKEN)
+DRA = (KUBECONFIG, NODE_NAME, DRIVER, KUBELET_ROOT, FILTER, NODE_CONFIG, CDI_ROOT, BIND_ADDRESS, *PLATFORM, *COMMON)
 NRI = (DRIVER, NRI_SOCKET, CDI_ROOT, SYSFS_ROOT, *COMMON)
 WATCH = (DRIVER, SYSFS_ROOT, NODE_CONFIG, LLDP_FILE, *COMMON)
 DATAPLANE = (DRIVER, CDI_ROOT, SYSFS_ROOT, PROC_SYS_NET, NODE_CONFIG, *COMMON)

@@ -24,6 +24,9 @@ class Metrics:
                 ("knd_slice_writes", "Writes of ResourceSlices.", ("action", "result")),
                 ("knd_status_writes", "Writes of claim status.", ("result",)),
                 ("knd_registrations", "Registrations by the kubelet.", ()),
+                ("knd_provider_detections", "Looks for the platform, by what was found.", ("result",)),
+                ("knd_provider_reads", "Looks at the platform's metadata.", ("provider", "result")),
+                ("knd_provider_descriptions", "Descriptions of devices by the platform.", ("provider", "result")),
             )
         }
         self._histograms = {

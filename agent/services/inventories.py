@@ -30,11 +30,16 @@ class Inventories:
         self._lock = threading.Lock()
         self._newest: Inventory | None = None
         self._shelf = holdings
-        self._changed: Callable[[], None] = lambda: None
+        self._listeners: tuple[Callable[[], None], ...] = ()
+        self._dressed: Callable[[Device], Device] = lambda device: device
 
-    def tell(self, changed: Callable[[], None]) -> None:
-        """Call this after each change."""
-        self._changed = changed
+    def dress(self, dressed: Callable[[Device], Device]) -> None:
+        """Publish each device as this makes it: with what others than the host say of it."""
+        self._dressed = dressed
+
+    def tell(self, *changed: Callable[[], None]) -> None:
+        """Call these after each change."""
+        self._listeners = changed
 
     def problem(self) -> str:
         """Why nothing is known of this node; empty when something is."""
@@ -53,7 +58,12 @@ class Inventories:
             return self._newest.device(name) if self._newest else None
 
     def devices(self) -> tuple[Device, ...] | None:
-        """All devices of this node, held ones included; None before the first inventory."""
+        """All devices of this node as they are to be published, held ones included; None before the first inventory."""
+        found = self.bare()
+        return None if found is None else tuple(map(self._dressed, found))
+
+    def bare(self) -> tuple[Device, ...] | None:
+        """The same, with what the host alone says of them."""
         with self._lock:
             newest = self._newest
         return None if newest is None else complete(newest, tuple(self._shelf.all().values()))
@@ -80,3 +90,7 @@ class Inventories:
                 continue
             if inventory is not None:
                 self.put(inventory)
+
+    def _changed(self) -> None:
+        for changed in self._listeners:
+            changed()
