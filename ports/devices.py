@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ports.vitals import Vitals
+
 AttributeValue = str | int | bool | tuple[str | int, ...]  # the last: list-typed (KEP-5491), where the server takes it
 MAIN_TABLE = 254
 SCOPE_UNIVERSE = 0
@@ -135,6 +137,7 @@ class Link:
 
     ``encapsulation`` is the name of its ARP hardware type (``ether``, ``infiniband``). ``flags`` are those of its IFF_
     flags that are set by people and programs (``SETTABLE_FLAGS``): whoever holds a namespace can leave them on it.
+    ``carrier_losses`` is a count of the kernel's and no property of the link: it does not make two links differ.
     """
 
     identity: Identity
@@ -149,6 +152,7 @@ class Link:
     operstate: str = "unknown"
     encapsulation: str = "ether"
     flags: int = 0
+    carrier_losses: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -313,7 +317,7 @@ class Device:
     """A device of the inventory: its name in the ResourceSlice, its identity, and what is said of it there.
 
     Attribute and capacity names are qualified (``dra.net/ifName``, ``resource.kubernetes.io/pcieRoot``). ``capacity`` is
-    in base units (bandwidth: bits a second).
+    in base units (bandwidth: bits a second). ``vitals`` are what its health is judged by, and published nowhere.
     """
 
     name: str
@@ -322,6 +326,7 @@ class Device:
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
     capacity: Mapping[str, int] = field(default_factory=dict)
     taints: tuple[Taint, ...] = ()
+    vitals: Vitals | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,6 +21,7 @@ class PciFacts:
     Ids are four hex digits; ``class_code`` is six (``020000`` Ethernet controller). ``bridges`` are the addresses of the
     PCI bridges above it, from the root port down. ``physical`` is the PF of a virtual function, ``physical_interface``
     the PF's interface where the host has it, ``vf`` the index in it. ``vfs`` and ``total_vfs`` are a PF's.
+    ``errors`` are the uncorrectable ones that were counted, fatal and non-fatal; empty: nobody counts.
     """
 
     vendor: str = ""
@@ -38,6 +39,7 @@ class PciFacts:
     vf: int | None = None
     vfs: int | None = None
     total_vfs: int | None = None
+    errors: tuple[int, ...] = ()
 
     @property
     def switch(self) -> str | None:

@@ -1,11 +1,8 @@
-"""What is seen of a device that tells whether it works; and of those in pods, which only the dataplane can look at."""
+"""What is seen of a device that tells whether it works."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
-
-from ports.plan import ClaimRef, PodRef
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,35 +22,17 @@ class Vitals:
     errors: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class HeldDevice:
-    """A device that is in a pod; ``vitals`` are None when it is neither there nor in the host."""
-
-    device: str
-    claim: ClaimRef
-    pod: PodRef
-    vitals: Vitals | None
+CARRIERS = {"up": True, "down": False, "lower-layer-down": False, "not-present": False}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class HeldState:
-    """All devices in pods. ``beat`` rises with each look, so that a dataplane that looks no more is noticed."""
+def carrier(operstate: str) -> bool | None:
+    """Whether there is a carrier, as far as the operational state (RFC 2863) tells of a link that is up.
 
-    beat: int
-    devices: tuple[HeldDevice, ...] = ()
-
-
-class HeldSink(Protocol):
-    """The dataplane's end."""
-
-    def publish(self, state: HeldState) -> None:
-        """Offer the newest state; an older one that nobody took is dropped."""
-        ...
+    ``unknown`` is the state of drivers that keep none; a link that waits for 802.1X is ``dormant``.
+    """
+    return CARRIERS.get(operstate)
 
 
-class HeldSource(Protocol):
-    """The DRA frontend's end."""
-
-    def latest(self, timeout: float) -> HeldState | None:
-        """The newest state not yet taken, waiting at most ``timeout`` seconds for one; None when there is none."""
-        ...
+def idle(name: str, port: int, state: str) -> tuple[str, ...]:
+    """The port in words if it is not active; a port whose state nobody tells counts as active."""
+    return () if not state or state.startswith("active") else (f"{name} port {port} is {state}",)

@@ -14,6 +14,7 @@ IFF_UP, IFF_LOOPBACK = 0x1, 0x8
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_MASTER, IFLA_OPERSTATE, IFLA_LINKINFO = 1, 3, 4, 5, 10, 16, 18
 IFLA_NET_NS_FD, IFLA_EXT_MASK, IFLA_ALT_IFNAME = 28, 29, 53
 IFLA_LINK_NETNSID, IFLA_MIN_MTU, IFLA_MAX_MTU, IFLA_PERM_ADDRESS = 37, 50, 51, 54
+IFLA_CARRIER_DOWN_COUNT = 48
 IFLA_PARENT_DEV_NAME, IFLA_PARENT_DEV_BUS_NAME, IFLA_NEW_IFINDEX = 56, 57, 49
 IFLA_INFO_KIND = 1
 RTEXT_FILTER_SKIP_STATS = 1 << 3
@@ -130,6 +131,7 @@ def link(message: bytes, pci: PciAddresses) -> Link:
         mtu=number(found.get(IFLA_MTU)) or 0,
         up=bool(flags & IFF_UP),
         flags=flags & SETTABLE_FLAGS,
+        carrier_losses=number(found.get(IFLA_CARRIER_DOWN_COUNT)),
         min_mtu=number(found.get(IFLA_MIN_MTU)) or 0,
         max_mtu=number(found.get(IFLA_MAX_MTU)) or 0,
         master=number(found.get(IFLA_MASTER)),

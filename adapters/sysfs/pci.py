@@ -11,6 +11,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from adapters.sysfs.errors import pci_errors
 from adapters.sysfs.files import entries, hexadecimal, number, target, text
 from adapters.sysfs.names import PciNames
 from adapters.sysfs.numa import NumaNodes
@@ -89,6 +90,7 @@ class PciTree:
             driver=target(place / "driver"),
             iommu_group=int(group) if group.isdigit() else None,
             vfs=number(place / "sriov_numvfs"),
+            errors=pci_errors(place),
         )
         return replace(now, **self._parent(address, physical)) if ADDRESS.fullmatch(physical) else now  # type: ignore[arg-type]
 

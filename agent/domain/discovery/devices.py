@@ -8,6 +8,7 @@ from agent.domain.discovery import eswitch, interface, names, place, rdma
 from agent.domain.discovery.capacity import bandwidth
 from agent.domain.discovery.catalogue import ordered, qualified
 from agent.domain.discovery.offered import is_alone, why_not
+from agent.domain.discovery.vitals import vitals
 from ports.devices import AttributeValue, Device, Identity, Link
 from ports.discovery import RdmaDevice
 from ports.hardware import Hardware
@@ -78,4 +79,5 @@ class _Making:
             interface=link.name if link is not None else "",
             attributes=ordered(qualified(told, self._driver), self._driver),
             capacity=qualified(bandwidth(link, hardware, own), self._driver),
+            vitals=vitals(link, hardware, own),
         )
