@@ -64,7 +64,8 @@ def spec_files(node: Node) -> list[Path]:
 
 
 def test_a_pod_gets_its_devices_and_the_host_gets_them_back(node: Node, process: subprocess.Popen[str]) -> None:
-    assert node.preparing.inspect(tuple(device.link.identity for device in node.devices), node.call()) == node.devices
+    seen = node.preparing.inspect(tuple(device.link.identity for device in node.devices), node.call())
+    assert tuple(replace(facts, offloads=replace(facts.offloads, fixed=())) for facts in seen) == node.devices
     prepare(node)
     attached = node.attaching.attach(node.sandbox(), node.call())
     assert [device.interface for device in attached.devices] == ["net1", "net2"]
