@@ -22,6 +22,7 @@ from tests.vm.guest import Broken
 
 BIN = Path(sys.executable).parent
 PYTEST = (sys.executable, "-m", "pytest", "-q")
+SIDE_BY_SIDE = ("-n", str(os.cpu_count() or 1), "--dist", "loadfile")  # tests without a kernel of their own mostly wait
 UNMARKED = "not netns and not runtime and not vm"
 LINTS = (
     (str(BIN / "ruff"), "check", "."),
@@ -68,12 +69,12 @@ NOT_ASKED = Outcome(absent="not asked for")
 
 def unit() -> Outcome:
     """Everything without a marker except the contracts."""
-    return _pytest((), "tests", "--ignore=tests/contracts", "-m", UNMARKED)
+    return _pytest((), "tests", "--ignore=tests/contracts", "-m", UNMARKED, *SIDE_BY_SIDE)
 
 
 def contract() -> Outcome:
     """The contract suites on fakes and on whatever else needs no kernel."""
-    return _pytest((), "tests/contracts", "-m", UNMARKED)
+    return _pytest((), "tests/contracts", "-m", UNMARKED, *SIDE_BY_SIDE)
 
 
 def netns() -> Outcome:

@@ -49,7 +49,7 @@ class Bench:
         self.inventories.put(Inventory(generation=1, devices=devices))
 
     def published(self) -> list[str]:
-        bodies = self.cluster.slices()
+        bodies = self.cluster.stored_slices()
         return [device["name"] for body in bodies for device in body["spec"].get("devices", [])]
 
     def writes(self) -> int:
@@ -104,7 +104,7 @@ def test_an_empty_host_is_published_too() -> None:
     bench = Bench()
     bench.show()
     bench.publishing.publish()
-    assert len(bench.cluster.slices()) == 1
+    assert len(bench.cluster.stored_slices()) == 1
 
 
 def test_the_node_is_asked_for_once_until_the_kubelet_registers_us_again() -> None:
@@ -180,7 +180,7 @@ def test_a_conflict_leads_to_a_fresh_comparison() -> None:
     with bench.running():
         eventually(lambda: bench.publishing.problem == "")
         bench.cluster.update_slice(
-            {**bench.cluster.slices()[0], "spec": {"driver": DRIVER, "nodeName": NODE, "pool": {}}}
+            {**bench.cluster.stored_slices()[0], "spec": {"driver": DRIVER, "nodeName": NODE, "pool": {}}}
         )
         eventually(lambda: bench.published() == ["ens1"])
         eventually(lambda: bench.publishing.problem == "")
@@ -234,6 +234,6 @@ def test_the_end_of_a_watch_is_a_comparison_too_because_an_event_may_have_been_m
     bench.show(device("ens1"))
     with bench.running():
         eventually(lambda: bench.published() == ["ens1"])
-        for body in bench.cluster.slices():
+        for body in bench.cluster.stored_slices():
             bench.cluster.delete_slice(body["metadata"]["name"])
         eventually(lambda: bench.published() == ["ens1"])
