@@ -69,7 +69,9 @@ def _lacking(before: LinkFacts, now: LinkFacts) -> Iterator[str]:
 
 
 def _steady(facts: LinkFacts) -> LinkFacts:
-    return replace(facts, link=replace(facts.link, operstate=""), promiscuity=0)
+    """Without what comes and goes by itself, and without what only ``inspect`` tells."""
+    offloads = replace(facts.offloads, fixed=())
+    return replace(facts, link=replace(facts.link, operstate=""), offloads=offloads, promiscuity=0)
 
 
 def _differs(one: LinkFacts, other: LinkFacts, key: str) -> bool:
