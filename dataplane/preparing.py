@@ -11,6 +11,7 @@ from dataplane import policy
 from dataplane.attachments import Attachments
 from dataplane.desk import Desk, plan_of
 from dataplane.facts import host_facts, inspected
+from dataplane.readdressing import Readdressing
 from dataplane.recovery import Recovery
 from dataplane.refresh import alike
 from dataplane.shape import check_shape
@@ -18,19 +19,23 @@ from ports.controls import Machine
 from ports.dataplane import Call
 from ports.devices import Identity, LinkFacts
 from ports.errors import Code, Failure
+from ports.leased import lasting
 from ports.ledger import Phase, PodRecord
 from ports.plan import Plan
-from ports.results import Detached
+from ports.results import AttachedDevice, Detached
 
 
 class PreparingHalf:
     """Implements ``ports.dataplane.Preparing``. One at a time is checked against all records and written down."""
 
-    def __init__(self, desk: Desk, machine: Machine, attachments: Attachments, recovery: Recovery) -> None:
+    def __init__(
+        self, desk: Desk, machine: Machine, attachments: Attachments, recovery: Recovery, readdressing: Readdressing
+    ) -> None:
         self._desk = desk
         self._machine = machine
         self._attachments = attachments
         self._recovery = recovery
+        self._readdressing = readdressing
         self._preparing = threading.Lock()
 
     def inspect(self, devices: tuple[Identity, ...], call: Call) -> tuple[LinkFacts, ...]:
@@ -54,6 +59,10 @@ class PreparingHalf:
         """See the port."""
         self._desk.once(call, ("prepare", plan), lambda: self._prepare(plan, call))
 
+    def readdress(self, plan: Plan, call: Call) -> tuple[AttachedDevice, ...]:
+        """See the port."""
+        return self._desk.once(call, ("readdress", plan), lambda: self._readdress(plan, call))
+
     def unprepare(self, claim_uid: str, call: Call) -> Detached:
         """See the port."""
         return self._desk.once(call, ("unprepare", claim_uid), lambda: self._unprepare(claim_uid, call))
@@ -74,6 +83,25 @@ class PreparingHalf:
             with self._one_at_a_time(call):
                 policy.check_free(plan, self._desk.ledger.records())
                 self._desk.ledger.write(replace(record, plans=(*rest, plan), reason=""))
+
+    def _readdress(self, plan: Plan, call: Call) -> tuple[AttachedDevice, ...]:
+        check_shape(plan)
+        with self._desk.pod(plan.pod.uid, call) as record:
+            earlier = None if record is None else plan_of(record, plan.claim.uid)
+            if record is None or earlier is None:
+                raise Failure(Code.NOT_FOUND, str(plan.claim), "is not prepared for this pod")
+            if lasting(earlier) != lasting(plan):
+                hint = "make the new plan of the one that is held"
+                raise Failure(Code.CONFLICT, str(plan.claim), "the plans differ in more than leases", hint)
+            record = self._recovery.settle(record)
+            if record.phase is Phase.ATTACHED and earlier != plan:
+                record = self._readdressing.carry_out(
+                    record, plan, lambda: self._desk.check_time(str(plan.claim), call)
+                )
+            elif record.phase is Phase.PREPARED and earlier != plan:
+                plans = tuple(plan if each is earlier else each for each in record.plans)
+                self._desk.ledger.write(replace(record, plans=plans))
+            return tuple(device for device in record.devices if device.claim == plan.claim)
 
     def _is_repeated(self, record: PodRecord, earlier: Plan, plan: Plan) -> bool:
         """A plan that was carried out was brought up to date with the host before."""

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from dataplane.attachments import Attachments
 from dataplane.namespaces import Namespaces
+from dataplane.readdressing import Readdressing
 from dataplane.steps import Site, bring_home
 from dataplane.transitions import already
 from ports.controls import Machine
@@ -27,10 +28,13 @@ CheckTime = Callable[[], None]
 class Recovery:
     """Decides about one pod at a time; callers hold its lock."""
 
-    def __init__(self, machine: Machine, attachments: Attachments, namespaces: Namespaces) -> None:
+    def __init__(
+        self, machine: Machine, attachments: Attachments, namespaces: Namespaces, readdressing: Readdressing
+    ) -> None:
         self._machine = machine
         self._attachments = attachments
         self._namespaces = namespaces
+        self._readdressing = readdressing
 
     def settle(self, record: PodRecord) -> PodRecord:
         """End what was under way and take back what died with its namespace; an attachment that lives is held again."""
@@ -38,7 +42,7 @@ class Recovery:
             return record
         if record.phase is Phase.ATTACHED and self._namespaces.is_alive(record):
             self._namespaces.of(record)
-            return record
+            return record if record.readdressing is None else self._readdressing.undo(record)
         if record.phase is Phase.DOUBTFUL and self._namespaces.is_alive(record):
             adopted = self._attachments.adopt(record)
             if adopted is not None:

@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 from dataclasses import fields
+from math import inf
 
 from ports.devices import SCOPE_LINK, SCOPE_UNIVERSE, Address, Neighbour, Offloads, Route, Rule, Tuning
 from ports.netconfig import MAC, name_mistakes
@@ -42,6 +43,8 @@ def address_mistakes(address: Address) -> Iterator[str]:
         yield str(error)
     if "/" not in address.prefix or "%" in address.prefix or not 0 <= address.scope <= 255:
         yield f"{address.prefix!r} scope {address.scope} is no address with prefix length"
+    if address.lifetime is not None and not 0 < address.lifetime.preferred_until <= address.lifetime.valid_until < inf:
+        yield f"{address.prefix} has a lifetime that cannot be"
     if not 0 <= address.metric <= MOST or not 0 <= address.protocol <= 255 or len(address.label) > MAX_LABEL:
         yield f"{address.prefix} has metric {address.metric}, protocol {address.protocol}, label {address.label!r}"
 

@@ -14,6 +14,7 @@ from dataplane.gates import Gates
 from dataplane.namespaces import Namespaces
 from dataplane.patience import Work, side_by_side
 from dataplane.preparing import PreparingHalf
+from dataplane.readdressing import Readdressing
 from dataplane.recovery import Recovery
 from ports.clock import Clock
 from ports.controls import Machine
@@ -23,7 +24,7 @@ from ports.errors import Failure
 from ports.gate import Gate
 from ports.ledger import Ledger, Phase, PodRecord
 from ports.plan import Plan
-from ports.results import Attached, Detached, Held, Report
+from ports.results import Attached, AttachedDevice, Detached, Held, Report
 
 log = logging.getLogger("knd.dataplane")
 RECOVERY = 10.0  # seconds that all pods together keep the process from serving
@@ -41,9 +42,10 @@ class Worker:
         self._ledger = ledger
         self._gates = Gates(gate)
         attachments = Attachments(machine, ledger, self._gates, clock, self.namespaces)
-        self._recovery = Recovery(machine, attachments, self.namespaces)
+        readdressing = Readdressing(machine, ledger, self.namespaces)
+        self._recovery = Recovery(machine, attachments, self.namespaces, readdressing)
         self._desk = desk = Desk(ledger, clock)
-        self._preparing = PreparingHalf(desk, machine, attachments, self._recovery)
+        self._preparing = PreparingHalf(desk, machine, attachments, self._recovery, readdressing)
         self._attaching = AttachingHalf(desk, attachments, self._recovery, self._gates, machine.kernel.host)
 
     def recover(self) -> None:
@@ -67,6 +69,10 @@ class Worker:
     def prepare(self, plan: Plan, call: Call) -> None:
         """See ``Preparing``."""
         self._desk.patiently(str(plan.claim), call, lambda: self._preparing.prepare(plan, call))
+
+    def readdress(self, plan: Plan, call: Call) -> tuple[AttachedDevice, ...]:
+        """See ``Preparing``."""
+        return self._desk.patiently(str(plan.claim), call, lambda: self._preparing.readdress(plan, call))
 
     def unprepare(self, claim_uid: str, call: Call) -> Detached:
         """See ``Preparing``."""

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from ports.devices import Identity, LinkFacts
 from ports.plan import Plan
-from ports.results import Attached, Detached, Held, Report
+from ports.results import Attached, AttachedDevice, Detached, Held, Report
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +53,15 @@ class Preparing(Protocol):
         """Check the plan against policy and the kernel's present state and write it down, durably, before answering.
 
         CONFLICT: the device changed since ``inspect`` (plan again) or is held by another claim. REFUSED: policy.
+        """
+        ...
+
+    def readdress(self, plan: Plan, call: Call) -> tuple[AttachedDevice, ...]:
+        """Give a claim this plan in the place of the one held for it; both differ in what is leased and nothing else.
+
+        In an attached pod the leased addresses and routes become those of the plan, or all stays as it was; the claim's
+        devices are answered as they are then, and none where the pod is not attached. NOT_FOUND: the claim is not
+        prepared, or a device of it is not in the pod. CONFLICT: the plans differ in more; make it of the held one.
         """
         ...
 

@@ -12,8 +12,6 @@ from typing import Protocol
 from ports.dataplane import Call
 from ports.devices import Identity
 
-RTPROT_DHCP = 16  # linux/rtnetlink.h: who made a route
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LeasedRoute:

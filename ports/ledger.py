@@ -44,7 +44,8 @@ class PodRecord:
 
     ``netns`` and ``netns_cookie`` name the namespace of ``sandbox``; all three are None when the phase is prepared.
     ``reason`` says why the last attach failed, for whoever asks next. ``indexes`` holds each attached device's index in
-    the pod, in the order of ``devices``: it finds what the pod renamed.
+    the pod, in the order of ``devices``: it finds what the pod renamed. ``readdressing`` is the plan that an attached
+    claim is on its way to, an intent like the phases.
     """
 
     pod: PodRef
@@ -56,6 +57,7 @@ class PodRecord:
     devices: tuple[AttachedDevice, ...] = ()
     indexes: tuple[int, ...] = ()
     reason: str = ""
+    readdressing: Plan | None = None
 
 
 def about(record: PodRecord) -> dict[str, str]:

@@ -10,7 +10,7 @@ from adapters.bus.verbs import Nothing, Verb
 from ports.dataplane import Attaching, Call, Preparing, Sandbox
 from ports.devices import Identity, LinkFacts
 from ports.plan import Plan
-from ports.results import Attached, Detached, Held, Report
+from ports.results import Attached, AttachedDevice, Detached, Held, Report
 
 PEER = "knd dataplane"
 
@@ -44,6 +44,13 @@ class PlanHeld:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DevicesNow:
+    """The answer of ``readdress``."""
+
+    devices: tuple[AttachedDevice, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Live:
     """The question of ``reconcile``."""
 
@@ -60,6 +67,7 @@ class AllHeld:
 INSPECT = Verb(name="inspect", asks=Devices, answers=Facts)
 PREPARED = Verb(name="prepared", asks=ClaimUid, answers=PlanHeld)
 PREPARE = Verb(name="prepare", asks=Plan, answers=Nothing)
+READDRESS = Verb(name="readdress", asks=Plan, answers=DevicesNow)
 UNPREPARE = Verb(name="unprepare", asks=ClaimUid, answers=Detached)
 ATTACH = Verb(name="attach", asks=Sandbox, answers=Attached)
 DETACH = Verb(name="detach", asks=Sandbox, answers=Detached)
@@ -84,6 +92,10 @@ class PreparingClient:
     def prepare(self, plan: Plan, call: Call) -> None:
         """See ``Preparing``."""
         self._client.ask(PREPARE, plan, call)
+
+    def readdress(self, plan: Plan, call: Call) -> tuple[AttachedDevice, ...]:
+        """See ``Preparing``."""
+        return self._client.ask(READDRESS, plan, call).devices
 
     def unprepare(self, claim_uid: str, call: Call) -> Detached:
         """See ``Preparing``."""
@@ -126,6 +138,7 @@ def serve_preparing(path: str, dataplane: Preparing) -> Server:
             INSPECT.served_by(lambda ask, call: Facts(facts=dataplane.inspect(ask.devices, call))),
             PREPARED.served_by(lambda ask, call: PlanHeld(plan=dataplane.prepared(ask.claim_uid, call))),
             PREPARE.served_by(prepare),
+            READDRESS.served_by(lambda plan, call: DevicesNow(devices=dataplane.readdress(plan, call))),
             UNPREPARE.served_by(lambda ask, call: dataplane.unprepare(ask.claim_uid, call)),
         ),
     )

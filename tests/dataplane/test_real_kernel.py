@@ -10,6 +10,7 @@ import pytest
 
 from tests.contracts.dataplane.bench import Bench
 from tests.contracts.dataplane.contract import DataplaneContract, call, facts, prepare, sandbox
+from tests.contracts.dataplane.readdressing import ReaddressingContract
 from tests.dataplane.real_bench import RealBench
 
 pytestmark = pytest.mark.netns
@@ -23,7 +24,7 @@ def real(tmp_path: Path) -> Iterator[RealBench]:
     bench.close()
 
 
-class TestWorkerOverRealKernel(DataplaneContract):
+class TestWorkerOverRealKernel(DataplaneContract, ReaddressingContract):
     """Runs every promise on it."""
 
     @pytest.fixture

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from ipaddress import ip_interface
 
-from ports.devices import Address, LinkFacts, Route
+from ports.devices import Address, Lifetime, LinkFacts, Route
+from ports.leased import RTPROT_DHCP
 from ports.plan import (
     AddAddress,
     AddRoute,
+    Announce,
     ClaimRef,
     DevicePlan,
     Move,
@@ -71,3 +74,26 @@ def _steps(facts: LinkFacts, name: str, mtu: int | None) -> Iterable[Step]:
 
 def _digits(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:12]
+
+
+def leased_device(facts: LinkFacts, address: str, until: float, name: str = "net1") -> DevicePlan:
+    """The interface with an address of a lease, a default route of it, and a route of the claim's own through it."""
+    metric = 1024 + facts.link.identity.ifindex
+    gateway = str(ip_interface(address).network.broadcast_address - 1)
+    lifetime = Lifetime(preferred_until=until - 1, valid_until=until)
+    steps = (
+        Release(),
+        Move(temporary_name=f"knd{facts.link.identity.ifindex}"),
+        Rename(name=name),
+        AddAddress(address=Address(prefix=address, lifetime=lifetime)),
+        SetUp(),
+        AddRoute(route=Route(destination="0.0.0.0/0", gateway=gateway, metric=metric, protocol=RTPROT_DHCP)),
+        AddRoute(route=Route(destination="10.77.0.0/16", gateway="10.9.0.1", metric=metric, onlink=True)),
+        Announce(),
+    )
+    return DevicePlan(request="nic", pool="node1", device=facts.link.name, before=facts, steps=steps)
+
+
+def leased_plan(*devices: DevicePlan, claim: ClaimRef | None = None, pod: PodRef | None = None) -> Plan:
+    """One claim of one pod with these devices."""
+    return Plan(claim=claim or claim_ref(), pod=pod or pod_ref(), devices=devices, traceparent=TRACEPARENT)

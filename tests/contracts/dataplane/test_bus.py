@@ -14,6 +14,7 @@ from ports.errors import Code, Failure
 from tests.contracts.dataplane.bench import Bench
 from tests.contracts.dataplane.bus_bench import BusBench
 from tests.contracts.dataplane.contract import DataplaneContract
+from tests.contracts.dataplane.readdressing import ReaddressingContract
 from tests.contracts.dataplane.worker_bench import WorkerBench
 from tests.support.dataplane.bench import FakeBench
 
@@ -27,7 +28,7 @@ def behind_the_bus(inner: FakeBench | WorkerBench) -> Iterator[Bench]:
         bench.close()
 
 
-class TestFakeBehindTheBus(DataplaneContract):
+class TestFakeBehindTheBus(DataplaneContract, ReaddressingContract):
     """Runs every promise on the fake, asked over the bus."""
 
     @pytest.fixture
@@ -37,7 +38,7 @@ class TestFakeBehindTheBus(DataplaneContract):
             yield bench
 
 
-class TestWorkerBehindTheBus(DataplaneContract):
+class TestWorkerBehindTheBus(DataplaneContract, ReaddressingContract):
     """Runs every promise on the worker, asked over the bus."""
 
     @pytest.fixture

@@ -6,10 +6,11 @@ import pytest
 
 from tests.contracts.dataplane.bench import Bench
 from tests.contracts.dataplane.contract import DataplaneContract
+from tests.contracts.dataplane.readdressing import ReaddressingContract
 from tests.support.dataplane.bench import FakeBench
 
 
-class TestFakeDataplane(DataplaneContract):
+class TestFakeDataplane(DataplaneContract, ReaddressingContract):
     """Runs every promise on the fake."""
 
     @pytest.fixture

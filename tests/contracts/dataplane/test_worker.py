@@ -8,10 +8,11 @@ import pytest
 
 from tests.contracts.dataplane.bench import Bench
 from tests.contracts.dataplane.contract import DataplaneContract
+from tests.contracts.dataplane.readdressing import ReaddressingContract
 from tests.contracts.dataplane.worker_bench import WorkerBench
 
 
-class TestWorker(DataplaneContract):
+class TestWorker(DataplaneContract, ReaddressingContract):
     """Runs every promise on the worker."""
 
     @pytest.fixture

@@ -16,6 +16,7 @@ from ports.dataplane import Call, Sandbox
 from ports.devices import Identity, LinkFacts
 from ports.errors import Code, Failure
 from ports.gate import Gate
+from ports.leased import lasting
 from ports.ledger import Ledger, Phase, PodRecord
 from ports.plan import DevicePlan, Plan
 from ports.results import Attached, AttachedDevice, Detached, Finding, Held, Report, StepTiming, Verdict
@@ -80,6 +81,23 @@ class FakeDataplane:
             self._forget(plan.claim.uid)
             record = self.ledger.read(plan.pod.uid) or PodRecord(pod=plan.pod, plans=())
             self.ledger.write(replace(record, plans=(*record.plans, plan)))
+
+    def readdress(self, plan: Plan, call: Call) -> tuple[AttachedDevice, ...]:
+        """Other leases for a claim."""
+        with self._serving("readdress", call):
+            record = self.ledger.read(plan.pod.uid)
+            earlier = _plan_of(record, plan.claim.uid)
+            if record is None or earlier is None:
+                raise Failure(Code.NOT_FOUND, str(plan.claim), "is not prepared for this pod")
+            if lasting(earlier) != lasting(plan):
+                raise Failure(
+                    Code.CONFLICT, str(plan.claim), "the plans differ in more than leases", "use the held one"
+                )
+            record = replace(record, plans=tuple(plan if each == earlier else each for each in record.plans))
+            if record.phase is Phase.ATTACHED:
+                record = replace(record, devices=tuple(self._readdressed(device, plan) for device in record.devices))
+            self.ledger.write(record)
+            return tuple(device for device in record.devices if device.claim == plan.claim)
 
     def unprepare(self, claim_uid: str, call: Call) -> Detached:
         """Forget the claim, detach it first."""
@@ -232,6 +250,13 @@ class FakeDataplane:
             addresses=tuple(address.prefix for address in facts.addresses),
             share_id=device.share_id,
         )
+
+    def _readdressed(self, attached: AttachedDevice, plan: Plan) -> AttachedDevice:
+        for device in plan.devices:
+            if attached.claim == plan.claim and attached.device == device.device:
+                self.host.readdress(device)
+                return self._read_back(plan, device)
+        return attached
 
     def _give_back(self, record: PodRecord) -> Detached:
         detached = self._take_back(record, record.plans)

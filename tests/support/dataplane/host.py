@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from ports.devices import Address, Identity, Link, LinkFacts, Route
 from ports.errors import Code, Failure
-from ports.plan import AddAddress, AddRoute, Move, Release, Rename, SetMac, SetMtu, SetUp, Step
+from ports.plan import AddAddress, AddRoute, DevicePlan, Move, Release, Rename, SetMac, SetMtu, SetUp, Step
 
 HOST = "/proc/1/ns/net"
 UPLINK = 2
@@ -92,6 +92,16 @@ class FakeHost:
             self.places[device.ifindex] = netns
         self.facts[device.ifindex] = after(step, facts)
 
+    def readdress(self, device: DevicePlan) -> None:
+        """Addresses and routes become those of the plan. NOT_FOUND: the link is in no pod."""
+        ifindex = device.before.link.identity.ifindex
+        if self.places.get(ifindex, HOST) == HOST:
+            raise Failure(Code.NOT_FOUND, f"device {device.device}", "is not in the pod now", "end the pod")
+        facts = replace(self.facts[ifindex], addresses=(), routes=())
+        for step in device.steps:
+            facts = after(step, facts) if isinstance(step, AddAddress | AddRoute) else facts
+        self.facts[ifindex] = facts
+
     def end(self, netns: str) -> None:
         """The namespace dies: cards fall back to the host, down and bare; made-up links die with it."""
         self.namespaces.discard(netns)
@@ -138,7 +148,7 @@ def after(step: Step, facts: LinkFacts) -> LinkFacts:  # noqa: C901, PLR0911 - o
         case SetUp():
             return replace(facts, link=replace(link, up=True))
         case AddAddress():
-            return replace(facts, addresses=(*facts.addresses, step.address))
+            return replace(facts, addresses=(*facts.addresses, replace(step.address, lifetime=None)))
         case AddRoute():
             return replace(facts, routes=(*facts.routes, step.route))
         case _:  # what this table does not show
