@@ -45,10 +45,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def _watch(chosen: argparse.Namespace) -> None:
     with ExitStack() as stack:
-        changes = Sources(_voices())  # before the first look, so that nothing is missed in between
+        needed = options.needed(chosen, os.environ)
+        changes = Sources(_voices(needed))  # before the first look, so that nothing is missed in between
         stack.callback(changes.close)
         stopped = _told(changes.wake)
-        kernel = NetlinkKernel(chosen.sysfs_root)
+        kernel = NetlinkKernel(chosen.sysfs_root, needed=needed)
         stack.callback(kernel.close)
         feed = FeedPublisher(Places(chosen.runtime_dir).inventory_socket)
         feed.start()
@@ -64,10 +65,10 @@ def _watch(chosen: argparse.Namespace) -> None:
         ).run(stopped)
 
 
-def _voices() -> tuple[EventSource, ...]:
-    """All that tells of changes on this host."""
+def _voices(needed: tuple[str, ...]) -> tuple[EventSource, ...]:
+    """All that tells of changes on this host. ``needed``: the addresses that the node must keep."""
     rdma = subscribe()
-    voices: tuple[EventSource, ...] = (NetlinkEvents(), DeviceEvents())
+    voices: tuple[EventSource, ...] = (NetlinkEvents(needed), DeviceEvents())
     return voices if rdma is None else (*voices, rdma)
 
 

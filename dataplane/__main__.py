@@ -81,7 +81,7 @@ def build(args: argparse.Namespace, places: Places) -> Worker:
     """The worker over this host's kernel."""
     gate: Gate = CdiGate(args.cdi_root, args.driver_name) if args.cdi_root else NoGate()
     machine = Machine(
-        kernel=NetlinkKernel(args.sysfs_root, sysctl_root=args.proc_sys_net),
+        kernel=NetlinkKernel(args.sysfs_root, sysctl_root=args.proc_sys_net, needed=options.needed(args, os.environ)),
         offloads=EthtoolOffloads(),
         programs=BpfPrograms(_pins(args.runtime_dir)),
         rdma=NetlinkRdma(args.sysfs_root),

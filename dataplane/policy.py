@@ -21,35 +21,38 @@ NEW_POD = "delete the pod, so that its claims are prepared again"
 EVERYWHERE = frozenset({"0.0.0.0/0", "::/0"})
 
 
-def check_movable(plan: DevicePlan, now: LinkFacts, uplinks: frozenset[int]) -> None:
-    """REFUSED for a link that must stay; CONFLICT when the host is not as the plan believes."""
+def check_movable(plan: DevicePlan, now: LinkFacts, needed: str) -> None:
+    """REFUSED for a link that must stay, for the reason given or one of its own; CONFLICT: the host is not as planned for."""
     subject = f"device {plan.device}"
     if not plan.rdma_only:
-        _check_link(subject, now, uplinks)
+        _check_link(subject, now, needed)
     differences = changed(plan.before, now)
     if differences:
         raise Failure(Code.CONFLICT, subject, f"changed since it was read: {', '.join(differences)}", PLAN_AGAIN)
 
 
-def check_departing(plan: DevicePlan, now: LinkFacts) -> None:
+def check_departing(plan: DevicePlan, now: LinkFacts, needed: str) -> None:
     """What must not have changed from prepare to attach; the rest may, and is what the host gets back."""
     before, subject = plan.before, f"device {plan.device}"
     if now.link.name != before.link.name:
         raise Failure(Code.CONFLICT, subject, f"is called {now.link.name} now, planned as {before.link.name}", NEW_POD)
     if now.rdma_exclusive != before.rdma_exclusive or now.rdma != before.rdma:
         raise Failure(Code.CONFLICT, subject, "its RDMA devices or the RDMA mode of the host changed", NEW_POD)
-    if any(route.destination in EVERYWHERE for route in now.routes):
-        raise Failure(Code.REFUSED, subject, f"a default route of the node leads through {now.link.name} now")
     if not plan.rdma_only:
-        _check_link(subject, now, frozenset())
+        _check_link(subject, now, needed)
 
 
-def _check_link(subject: str, now: LinkFacts, uplinks: frozenset[int]) -> None:
+def has_default(now: LinkFacts) -> bool:
+    """Whether a default route of any table leads through the link."""
+    return any(route.destination in EVERYWHERE for route in now.routes)
+
+
+def _check_link(subject: str, now: LinkFacts, needed: str) -> None:
     link = now.link
     if link.loopback or link.name == "lo":
         raise Failure(Code.REFUSED, subject, "is the loopback")
-    if link.identity.ifindex in uplinks:
-        raise Failure(Code.REFUSED, subject, f"the node itself depends on interface {link.name}")
+    if needed:
+        raise Failure(Code.REFUSED, subject, f"the node itself depends on interface {link.name}: it {needed}")
     if link.master is not None:
         raise Failure(Code.REFUSED, subject, f"interface {link.name} is a port of interface #{link.master}")
 

@@ -112,7 +112,8 @@ class PreparingHalf:
     def _check_host(self, plan: Plan) -> None:
         uplinks = self._machine.kernel.uplinks()
         for device in plan.devices:
-            policy.check_movable(device, host_facts(self._machine, device.before.link.identity), uplinks)
+            now = host_facts(self._machine, device.before.link.identity)
+            policy.check_movable(device, now, uplinks.get(now.link.identity.ifindex, ""))
 
     def _unprepare(self, claim_uid: str, call: Call) -> Detached:
         found = self._desk.holder(claim_uid)

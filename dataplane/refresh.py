@@ -42,8 +42,16 @@ def alike(one: Plan, other: Plan) -> bool:
 
 def _device(site: Site) -> DevicePlan:
     plan, now = site.plan, _now(site)
-    policy.check_departing(plan, now)
+    policy.check_departing(plan, now, _why_needed(site, now))
     return rebased(plan, now) if changed(plan.before, now) else plan
+
+
+def _why_needed(site: Site, now: LinkFacts) -> str:
+    """Why the node needs the device now: asked cheaply, and thoroughly only where a default route makes it doubtful."""
+    kernel, index = site.machine.kernel, now.link.identity.ifindex
+    if site.plan.rdma_only:
+        return ""
+    return kernel.why_needed(index) or (kernel.uplinks().get(index, "") if policy.has_default(now) else "")
 
 
 def _now(site: Site) -> LinkFacts:

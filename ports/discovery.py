@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -37,8 +37,8 @@ class Interfaces(Protocol):
         """The link of that index; None: there is none here now."""
         ...
 
-    def uplinks(self) -> frozenset[int]:
-        """Indexes of the links the node itself depends on (default routes, with masters, slaves and lower links)."""
+    def uplinks(self) -> Mapping[int, str]:
+        """The links that the node itself depends on, each with the reason (``ports.uplinks``)."""
         ...
 
 

@@ -8,6 +8,7 @@ own words for the rest.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from ports.devices import (
@@ -183,6 +184,13 @@ class Kernel(Protocol):
         """
         ...
 
-    def uplinks(self) -> frozenset[int]:
-        """Indexes of the host's links that carry a default route, with their masters, slaves and lower links."""
+    def uplinks(self) -> Mapping[int, str]:
+        """The host's links that the node itself depends on, each with the reason: see ``ports.uplinks``. Not for the hook."""
+        ...
+
+    def why_needed(self, ifindex: int) -> str:
+        """Why the node needs this link now; empty: it does not. A few requests, and no dump of links or routes.
+
+        It follows what the node's packets to the addresses it needs, and to far away, would do; ``uplinks`` knows more.
+        """
         ...

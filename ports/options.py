@@ -9,6 +9,7 @@ import argparse
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any, NoReturn
 
 DEFAULT_DRIVER = "dra.net"
@@ -72,6 +73,15 @@ def _runtime_dir(value: str) -> str:
     if len(path.encode()) > longest:
         raise argparse.ArgumentTypeError(f"{value!r} is too long for Unix sockets below it (at most {longest} bytes)")
     return path
+
+
+def _addresses(value: str) -> str:
+    for text in value.split(",") if value else ():
+        try:
+            ip_address(text.strip())
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{text.strip()!r} is no IP address") from error
+    return ",".join(text.strip() for text in value.split(",")) if value else ""
 
 
 def _driver(value: str) -> str:
@@ -188,6 +198,14 @@ WEBHOOK_TOKEN = Option(
     check=_optional_path,
     help="file with the bearer token for the webhook, read for each call (empty: none)",
 )
+NEEDED_ADDRESSES = Option(
+    flag="--needed-addresses",
+    env="KND_NEEDED_ADDRESSES",
+    default="",
+    check=_addresses,
+    help="IP addresses, with commas in between: the node's own and those it must keep reaching (API servers, storage); "
+    "interfaces that have or lead to one are never given away",
+)
 BIND_ADDRESS = Option(
     flag="--bind-address",
     env="KND_BIND_ADDRESS",
@@ -210,8 +228,8 @@ COMMON = (RUNTIME_DIR, LOG_LEVEL, LOG_FORMAT)
 PLATFORM = (CLOUD_PROVIDER, WEBHOOK_URL, WEBHOOK_CA, WEBHOOK_TOKEN)
 DRA = (KUBECONFIG, NODE_NAME, DRIVER, KUBELET_ROOT, FILTER, NODE_CONFIG, CDI_ROOT, BIND_ADDRESS, *PLATFORM, *COMMON)
 NRI = (DRIVER, NRI_SOCKET, CDI_ROOT, SYSFS_ROOT, *COMMON)
-WATCH = (DRIVER, SYSFS_ROOT, NODE_CONFIG, LLDP_FILE, *COMMON)
-DATAPLANE = (DRIVER, CDI_ROOT, SYSFS_ROOT, PROC_SYS_NET, NODE_CONFIG, *COMMON)
+WATCH = (DRIVER, SYSFS_ROOT, NODE_CONFIG, LLDP_FILE, NEEDED_ADDRESSES, *COMMON)
+DATAPLANE = (DRIVER, CDI_ROOT, SYSFS_ROOT, PROC_SYS_NET, NODE_CONFIG, NEEDED_ADDRESSES, *COMMON)
 ALL = tuple(dict.fromkeys((*DRA, *NRI, *WATCH, *DATAPLANE)))
 
 
@@ -237,3 +255,16 @@ def parser(prog: str, description: str, options: Iterable[Option], env: Mapping[
 def arguments(options: Iterable[Option], values: Any) -> list[str]:
     """The values as command-line arguments again, for starting another process with the same settings."""
     return [f"{option.flag}={getattr(values, option.field)}" for option in options]
+
+
+def needed(values: Any, env: Mapping[str, str]) -> tuple[str, ...]:
+    """The addresses that the node must keep: those it was told, and the API server's as every pod is told it."""
+    told = (*values.needed_addresses.split(","), env.get("KUBERNETES_SERVICE_HOST", ""))
+    return tuple(dict.fromkeys(text for text in told if text and _is_address(text)))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return bool(ip_address(text))
+    except ValueError:  # a host name
+        return False

@@ -6,7 +6,6 @@ from contextlib import suppress
 
 from adapters.netlink import links, properties, vrf
 from adapters.netlink.handle import Handle, named
-from adapters.netlink.links import Relation
 from adapters.netlink.pci import PciAddresses
 from ports.devices import Link, Tuning
 from ports.errors import Code, Failure
@@ -36,10 +35,6 @@ class LinkHandle(Handle):
     def links(self) -> tuple[Link, ...]:
         """All links, from one consistent dump."""
         return tuple(links.link(message, self._pci) for message in self.socket.dump(links.every(), "interfaces"))
-
-    def relations(self) -> list[Relation]:
-        """How all links stand to each other."""
-        return [links.relation(message) for message in self.socket.dump(links.every(), "interfaces")]
 
     def move(self, ifindex: int, target: Namespace, name: str, wanted: int | None = None) -> Link:
         """Move the link and read it back in the target."""

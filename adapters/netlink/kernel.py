@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterable
 
 from adapters.netlink import sysctls
-from adapters.netlink.links import Relation
 from adapters.netlink.namespace import NetlinkNamespace
 from adapters.netlink.nsfs import open_namespace
 from adapters.netlink.pci import PciAddresses
+from adapters.netlink.standing import Standing
 from ports.devices import Link
 from ports.errors import Code, Failure
 from ports.hardware import LinkDetails
@@ -19,7 +19,8 @@ class NetlinkKernel:
     """Implements ``ports.kernel.Kernel`` and, for the watcher, ``ports.discovery.Interfaces``.
 
     ``timeout``: seconds that an answer of the kernel may take. ``host``: path of the namespace taken as the host's.
-    ``sysctl_root``: where /proc/sys/net is mounted writable.
+    ``sysctl_root``: where /proc/sys/net is mounted writable. ``needed``: IP addresses that the node must keep reaching, its
+    own included.
     """
 
     def __init__(
@@ -29,11 +30,13 @@ class NetlinkKernel:
         timeout: float = 10.0,
         host: str = "/proc/self/ns/net",
         sysctl_root: str = sysctls.ROOT,
+        needed: Iterable[str] = (),
     ) -> None:
         self._pci = PciAddresses(sysfs_root)
         self._timeout = timeout
         self._sysctl_root = sysctl_root
         self._host = self._namespace(open_namespace(host))
+        self._standing = Standing(self._host, self._pci, needed)
 
     @property
     def host(self) -> NetlinkNamespace:
@@ -61,9 +64,13 @@ class NetlinkKernel:
                 return None
             raise
 
-    def uplinks(self) -> frozenset[int]:
-        """Links with a default route, and those they stand on."""
-        return standing_on(self._host.default_links(), self._host.relations())
+    def uplinks(self) -> dict[int, str]:
+        """What the node itself depends on, with the reasons."""
+        return self._standing.everything()
+
+    def why_needed(self, ifindex: int) -> str:
+        """Why the node needs this link now."""
+        return self._standing.why(ifindex)
 
     def details(self, link: Link) -> LinkDetails:
         """Alias, addresses and switch port of a link of the host. Implements ``ports.discovery.DetailFacts``."""
@@ -79,31 +86,3 @@ class NetlinkKernel:
         except BaseException:
             os.close(descriptor)
             raise
-
-
-def standing_on(links: Iterable[int], relations: Iterable[Relation]) -> frozenset[int]:
-    """These links, their slaves and lower links all the way down, and the masters of all of those.
-
-    Children of an uplink (macvlan, VLAN) and other ports of its master stay free: the node does not stand on them.
-    """
-    below: dict[int, set[int]] = {}
-    above: dict[int, set[int]] = {}
-    for one in relations:
-        if one.lower is not None:
-            below.setdefault(one.ifindex, set()).add(one.lower)
-        if one.master is not None:
-            below.setdefault(one.master, set()).add(one.ifindex)
-            above.setdefault(one.ifindex, set()).add(one.master)
-    down = _reached(links, below)
-    return frozenset(down | _reached(down, above))
-
-
-def _reached(start: Iterable[int], edges: dict[int, set[int]]) -> set[int]:
-    found: set[int] = set()
-    waiting = list(start)
-    while waiting:
-        index = waiting.pop()
-        if index not in found:
-            found.add(index)
-            waiting.extend(edges.get(index, ()))
-    return found

@@ -65,6 +65,11 @@ def every() -> Request:
     return Request(kind=RTM_GETLINK, body=_about(0) + _NO_STATS)
 
 
+def ports_of(master: int) -> Request:
+    """Ask for the links under a master (filtered in the kernel where it checks strictly)."""
+    return Request(kind=RTM_GETLINK, body=_about(0) + under(master) + _NO_STATS)
+
+
 def setting(ifindex: int, *wanted: bytes) -> Request:
     """Change attributes of a link."""
     return Request(kind=RTM_SETLINK, body=_about(ifindex) + b"".join(wanted))

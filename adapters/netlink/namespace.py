@@ -82,11 +82,6 @@ class NetlinkNamespace(LinkHandle):
         """What is published of the link beside itself."""
         return details.of(self._message(ifindex), self.addresses(ifindex))
 
-    def default_links(self) -> set[int]:
-        """Links that a default route of any table and family leads through."""
-        dumps = (self.socket.dump(routes.every(family), "routes") for family in routes.FAMILIES)
-        return {ifindex for dump in dumps for message in dump for ifindex in routing.default_links(message)}
-
     def add_address(self, ifindex: int, address: Address) -> None:
         """Add an address; there already: success, with the given lifetime."""
         subject, now = f"address {address.prefix} on {named(ifindex)}", time.monotonic()

@@ -39,10 +39,17 @@ class PciAddresses:
 
     def physical_mtu(self, address: str) -> int | None:
         """The MTU of the physical function of a virtual one; None for what is none, or whose PF has no interface here."""
-        for path in sorted(glob.glob(os.path.join(self._root, "bus/pci/devices", address, "physfn/net/*/mtu"))):
+        for name in self.physical_interfaces(address):
             try:
-                with open(path, encoding="ascii") as file:
+                with open(self._beside(address, name, "mtu"), encoding="ascii") as file:
                     return int(file.read())
             except (OSError, ValueError):  # gone meanwhile
                 continue
         return None
+
+    def physical_interfaces(self, address: str) -> tuple[str, ...]:
+        """The names of the interfaces of the physical function of a virtual one; none of what is none."""
+        return tuple(os.path.basename(path) for path in sorted(glob.glob(self._beside(address, "*"))))
+
+    def _beside(self, address: str, *parts: str) -> str:
+        return os.path.join(self._root, "bus/pci/devices", address, "physfn/net", *parts)

@@ -38,9 +38,9 @@ def like(route: Route) -> Request:
     return Request(kind=RTM_GETROUTE, body=body + u32(RTA_TABLE, route.table))
 
 
-def every(family: int) -> Request:
-    """Ask for all routes of one family."""
-    return Request(kind=RTM_GETROUTE, body=_about(family))
+def of_table(version: int, table: int) -> Request:
+    """Ask for the routes of one IP version and table (filtered in the kernel where it checks strictly)."""
+    return Request(kind=RTM_GETROUTE, body=_about(FAMILIES[version == 6]) + u32(RTA_TABLE, table))
 
 
 def adding(ifindex: int, route: Route) -> Request:

@@ -35,10 +35,13 @@ from adapters.netlink.routes import (
     VIA,
 )
 from ports.devices import Hop, Metric, Route
+from ports.uplinks import MEDIUM, Default
 
 RTN_NOWHERE = (6, 7, 8)  # blackhole, unreachable, prohibit
 RT_TABLE_LOCAL = 255
-BY_THEMSELVES = (1, 9)  # RTPROT_REDIRECT, RTPROT_RA
+RTPROT_RA = 9
+BY_THEMSELVES = (1, RTPROT_RA)  # 1: RTPROT_REDIRECT
+RTNH_F_DEAD, RTNH_F_LINKDOWN = 1, 16
 RTM_F_CLONED = 0x200
 RTA_NEWDST, RTA_ENCAP, RTA_NH_ID = 19, 22, 30
 EVERYWHERE = {AF_INET: "0.0.0.0/0", AF_INET6: "::/0"}
@@ -52,6 +55,7 @@ class _Way:
     gateway: str | None
     onlink: bool
     weight: int = 1
+    alive: bool = True
 
 
 def routes(message: bytes, ifindex: int) -> Iterator[Route]:
@@ -85,14 +89,29 @@ def leading_nowhere(message: bytes) -> Route | None:
     return _route(message, payloads(message, START)) if kind in RTN_NOWHERE else None
 
 
-def default_links(message: bytes) -> Iterator[int]:
-    """The links of a default route's next hops; none for another route. Looks at the header before it decodes."""
-    _family, length, _, _, _table, _protocol, _scope, kind, flags = BODY.unpack_from(message, HEADER.size)
+def defaults(message: bytes) -> Iterator[Default]:
+    """The ways of a default route; none for another route. Looks at the header before it decodes."""
+    family, length, _, _, table, protocol, _scope, kind, flags = BODY.unpack_from(message, HEADER.size)
     if length or kind != RTN_UNICAST or flags & RTM_F_CLONED:
         return
-    for way in _ways(flags, payloads(message, START)):
+    found = payloads(message, START)
+    for way in _ways(flags, found):
         if way.ifindex:
-            yield way.ifindex
+            yield Default(
+                family=4 if family == AF_INET else 6,
+                table=number(found.get(RTA_TABLE)) or table,
+                ifindex=way.ifindex,
+                metric=number(found.get(RTA_PRIORITY)) or 0,
+                preference=number(found.get(RTA_PREF)) or MEDIUM,
+                alive=way.alive,
+                advertised=protocol == RTPROT_RA,
+            )
+
+
+def out_of(message: bytes) -> Iterator[int]:
+    """The links that a route of whatever kind leads through; that of an own address is the one that has it."""
+    flags = BODY.unpack_from(message, HEADER.size)[8]
+    return (way.ifindex for way in _ways(flags, payloads(message, START)) if way.ifindex)
 
 
 def _ways_through(message: bytes, found: dict[int, bytes], ifindex: int) -> tuple[_Way, ...]:
@@ -157,7 +176,7 @@ def _leading(route: Route, ways: tuple[_Way, ...]) -> Route:
 
 def _ways(flags: int, found: dict[int, bytes]) -> Iterator[_Way]:
     if RTA_MULTIPATH not in found:
-        yield _Way(ifindex=number(found.get(RTA_OIF)), gateway=_gateway(found), onlink=bool(flags & RTNH_F_ONLINK))
+        yield _way(number(found.get(RTA_OIF)), flags, found)
         return
     data, offset = found[RTA_MULTIPATH], 0
     while offset + HOP.size <= len(data):
@@ -165,8 +184,17 @@ def _ways(flags: int, found: dict[int, bytes]) -> Iterator[_Way]:
         if length < HOP.size:
             return
         inner = payloads(data[offset + HOP.size : offset + length])
-        yield _Way(ifindex=ifindex, gateway=_gateway(inner), onlink=bool(hop_flags & RTNH_F_ONLINK), weight=weight + 1)
+        yield replace(_way(ifindex, hop_flags, inner), weight=weight + 1)
         offset += (length + 3) & ~3
+
+
+def _way(ifindex: int | None, flags: int, found: dict[int, bytes]) -> _Way:
+    return _Way(
+        ifindex=ifindex,
+        gateway=_gateway(found),
+        onlink=bool(flags & RTNH_F_ONLINK),
+        alive=not flags & (RTNH_F_DEAD | RTNH_F_LINKDOWN),
+    )
 
 
 def _gateway(found: dict[int, bytes]) -> str | None:

@@ -62,11 +62,19 @@ def removing(rule: Rule) -> Request:
 
 def rule(message: bytes) -> Rule | None:
     """The rule that a message describes; None for the kernel's own, and for one that ``Rule`` cannot hold."""
+    made, found = leading(message), payloads(message, START)
+    if made is None or (made.protocol == RTPROT_KERNEL and (made.family, made.priority, made.table) in DEFAULTS):
+        return None
+    return made if _is_whole(made, found) else None
+
+
+def leading(message: bytes) -> Rule | None:
+    """The rule as far as ``Rule`` can hold it, the kernel's own too; None for the one that leads to VRFs."""
     family, to_length, from_length, tos, table, _, _, action, flags = _BODY.unpack_from(message, HEADER.size)
     found = payloads(message, START)
     if family not in VERSIONS or FRA_L3MDEV in found:  # l3mdev: made with the first VRF
         return None
-    made = Rule(
+    return Rule(
         family=VERSIONS[family],
         priority=number(found.get(FRA_PRIORITY)) or 0,
         table=number(found.get(FRA_TABLE)) or table,
@@ -81,9 +89,6 @@ def rule(message: bytes) -> Rule | None:
         action=action,
         protocol=number(found.get(FRA_PROTOCOL)) or 0,
     )
-    if made.protocol == RTPROT_KERNEL and (made.family, made.priority, made.table) in DEFAULTS:
-        return None
-    return made if _is_whole(made, found) else None
 
 
 def same(one: Rule, other: Rule) -> bool:

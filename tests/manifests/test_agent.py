@@ -93,12 +93,19 @@ def test_two_pods_of_a_node_never_share_its_sockets(daemonset: dict[str, Any]) -
     assert ports == [None] * 4
 
 
+DOWNWARD = {"spec.nodeName": "node-1", "metadata.uid": "5d1f", "status.hostIPs": "192.0.2.5,2001:db8::5"}
+
+
+def _value(variable: dict[str, Any]) -> str:
+    return str(variable["value"] if "value" in variable else DOWNWARD[variable["valueFrom"]["fieldRef"]["fieldPath"]])
+
+
 def test_every_container_runs_its_command_with_settings_that_the_command_takes(containers: Containers) -> None:
     for name, container in containers.items():
         assert container["args"] == [name]
         taken = {option.env for option in TAKEN[name]} | ({"POD_UID"} if name == "dra" else set())
         assert {variable["name"] for variable in container["env"]} <= taken
-        given = {variable["name"]: variable.get("value", "node-1") for variable in container["env"]}
+        given = {variable["name"]: _value(variable) for variable in container["env"]}
         values = options.parser(name, "", TAKEN[name], given).parse_args([])
         assert values.runtime_dir == PLACES.runtime_dir
         if name == "dataplane":

@@ -111,7 +111,7 @@ def test_the_hops_of_a_multipath_route_through_the_link_are_facts(real: RealWorl
     real.host.socket.change(Request(kind=RTM_NEWROUTE, body=body, flags=NLM_F_CREATE), "multipath route")
     (route,) = real.host.facts(index).routes
     assert (route.destination, route.gateway) == ("0.0.0.0/0", "192.0.2.1")
-    assert real.kernel.uplinks() == {index, other}
+    assert set(real.kernel.uplinks()) == {index, other}
 
 
 def test_an_ipv6_address_serves_at_once_without_duplicate_detection(real: RealWorld, index: int) -> None:
@@ -136,7 +136,7 @@ def test_uplinks_are_the_bridge_with_the_default_route_and_its_ports(real: RealW
     real.host.add_address(bridge, Address(prefix="198.51.100.5/24"))
     real.host.set_up(bridge, True)
     real.host.add_route(bridge, Route(destination="0.0.0.0/0", gateway="198.51.100.1", metric=500))
-    assert real.kernel.uplinks() == {bridge, port}
+    assert set(real.kernel.uplinks()) == {bridge, port}
 
 
 def test_an_uplink_on_a_lower_link_excludes_the_lower_link_and_not_its_other_children(
@@ -146,8 +146,8 @@ def test_an_uplink_on_a_lower_link_excludes_the_lower_link_and_not_its_other_chi
     sibling = add_link(real.host, "mv1", "macvlan", lower=index)
     real.host.add_address(child, Address(prefix="198.51.100.5/24"))
     real.host.set_up(child, True)
-    real.host.add_route(child, Route(destination="0.0.0.0/0", gateway="198.51.100.1", table=500))
-    assert real.kernel.uplinks() == {index, child}
+    real.host.add_route(child, Route(destination="0.0.0.0/0", gateway="198.51.100.1"))
+    assert set(real.kernel.uplinks()) == {index, child}
     assert sibling not in real.kernel.uplinks()
 
 

@@ -7,13 +7,14 @@ import pytest
 from tests.contracts.kernel.contract import KernelContract
 from tests.contracts.kernel.routing_contract import RoutingContract
 from tests.contracts.kernel.settings_contract import SettingsContract
+from tests.contracts.kernel.uplinks_contract import UplinksContract
 from tests.contracts.kernel.world import World
 from tests.netns.world import RealWorld
 
 pytestmark = pytest.mark.netns
 
 
-class TestNetlinkKernel(KernelContract, RoutingContract, SettingsContract):
+class TestNetlinkKernel(KernelContract, RoutingContract, SettingsContract, UplinksContract):
     @pytest.fixture
     def world(self, real: RealWorld) -> World:
         return real

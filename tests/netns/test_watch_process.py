@@ -97,7 +97,7 @@ def test_a_link_that_becomes_an_uplink_is_no_longer_offered(real: RealWorld, wat
     real.host.add_address(index, Address(prefix="192.0.2.5/24"))
     real.host.set_up(index, True)
     watching.until(lambda devices: "net7" in devices)
-    real.host.add_route(index, Route(destination="0.0.0.0/0", gateway="192.0.2.1", table=77))
+    real.host.add_route(index, Route(destination="0.0.0.0/0", gateway="192.0.2.1"))
     watching.until(lambda devices: not devices)
 
 

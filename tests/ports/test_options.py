@@ -32,6 +32,8 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_default() -> None:
         ["--runtime-dir=relative"],
         ["--runtime-dir=/" + "d" * 100],
         ["--bind-address=9177"],
+        ["--needed-addresses=192.0.2.1,node-a"],
+        ["--needed-addresses=192.0.2.0/24"],
         ["--bind-address=host:70000"],
         ["--nri-socket"],
         ["stray"],
@@ -51,6 +53,13 @@ def test_a_bad_environment_value_is_a_mistake_too(capsys: pytest.CaptureFixture[
         parse(KND_LOG_LEVEL="loud")
     assert caught.value.code == 2
     assert "'loud'" in capsys.readouterr().err
+
+
+def test_needed_addresses_are_those_told_and_the_api_servers_once_each() -> None:
+    values = parse("--needed-addresses=192.0.2.1, 2001:db8::1,192.0.2.1")
+    assert options.needed(values, {"KUBERNETES_SERVICE_HOST": "10.96.0.1"}) == ("192.0.2.1", "2001:db8::1", "10.96.0.1")
+    assert options.needed(values, {"KUBERNETES_SERVICE_HOST": "api.example"}) == ("192.0.2.1", "2001:db8::1")
+    assert options.needed(parse(), {}) == ()
 
 
 def test_flags_and_environment_twins_are_unique() -> None:

@@ -30,7 +30,7 @@ class Host:
 
     def __init__(self, clock: FakeClock, *links: Link) -> None:
         self.shown = links
-        self.upward: frozenset[int] = frozenset()
+        self.upward: dict[int, str] = {}
         self.asked: list[str] = []
         self.broken = 0
         self.takes = 0.0
@@ -54,7 +54,7 @@ class Host:
         self._ask(f"link {ifindex}")
         return next((link for link in self.shown if link.identity.ifindex == ifindex), None)
 
-    def uplinks(self) -> frozenset[int]:
+    def uplinks(self) -> dict[int, str]:
         self._ask("uplinks")
         return self.upward
 
@@ -220,7 +220,7 @@ def test_a_new_name_of_a_card_is_told_to_the_other_links_of_the_card(stage: Stag
 
 def test_a_link_that_becomes_an_uplink_is_taken_out(stage: Stage) -> None:
     def acts() -> Iterator[Touched]:
-        stage.host.upward = frozenset({2})
+        stage.host.upward = {2: "carries the default route"}
         yield ROUTING
 
     stage.play(acts())

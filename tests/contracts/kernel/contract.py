@@ -285,17 +285,6 @@ class KernelContract(OnAKernel):
             host.set_up(index, True)
             assert set(host.addresses(index)) == {ADDRESS, ADDRESS6}
 
-    def test_links_with_a_default_route_are_uplinks(self, world: World, host: Namespace) -> None:
-        index = _configured(world, host)
-        assert world.kernel.uplinks() == frozenset()
-        host.add_route(index, Route(destination="0.0.0.0/0", gateway="192.0.2.1", table=1007))
-        assert index in world.kernel.uplinks()
-
-    def test_links_with_an_ipv6_default_route_are_uplinks(self, world: World, host: Namespace) -> None:
-        index = _configured(world, host)
-        host.add_route(index, Route(destination="::/0", gateway="2001:db8::1"))
-        assert index in world.kernel.uplinks()
-
 
 def _configured(world: World, host: Namespace) -> int:
     index = world.add_link("net7").identity.ifindex

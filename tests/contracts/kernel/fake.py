@@ -11,10 +11,8 @@ from itertools import count
 
 from ports.devices import Address, Identity, Link, LinkFacts, Route
 from ports.errors import Code, Failure
-from tests.contracts.kernel.model import Calls, Device, Net, closed, whole
+from tests.contracts.kernel.model import Calls, Device, Net, whole
 from tests.contracts.kernel.namespace import FakeNamespace
-
-DEFAULT_ROUTES = ("0.0.0.0/0", "::/0")
 
 
 class FakeKernel(Calls):
@@ -47,15 +45,15 @@ class FakeKernel(Calls):
                 raise Failure(Code.REFUSED, path, "the host's own network namespace")
             return FakeNamespace(self, self._nets[path], self._reap)
 
-    def uplinks(self) -> frozenset[int]:
-        """Links with a default route, what is below them all the way down, and the masters of all of those."""
+    def uplinks(self) -> dict[int, str]:
+        """Links that the node's own packets take, with what they stand on: decided as the real kernel's adapter does."""
         with self.call("uplinks"):
-            devices = self._net.devices.values()
-            masters = {(d.ifindex, d.link.master) for d in devices if d.link.master}
-            lowers = {(d.ifindex, d.lower) for d in devices if d.lower}
-            start = {d.ifindex for d in devices if any(route.destination in DEFAULT_ROUTES for route in d.routes)}
-            down = closed(start, lowers | {(master, slave) for slave, master in masters})
-            return frozenset(closed(down, masters))
+            return self._net.uplinks()
+
+    def why_needed(self, ifindex: int) -> str:
+        """The same, of one link."""
+        with self.call("why_needed"):
+            return self._net.uplinks().get(ifindex, "")
 
     # What tests arrange and look at.
 

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip_network
 
-from ports.devices import Address, Lifetime, Link, LinkFacts, Neighbour, Route, Rule, Sysctl, Tuning
+from ports.devices import MAIN_TABLE, Address, Lifetime, Link, LinkFacts, Neighbour, Route, Rule, Sysctl, Tuning
 from ports.errors import Code, Failure
+from ports.uplinks import Default, Owner, carriers, reached_tables, standing_on
 
 IFF_PROMISC = 0x100
 COMMON_TABLES = frozenset({0, 253, 254, 255})
@@ -99,6 +100,31 @@ class Net:
         devices = self.devices.values()
         return next((each for each in devices if each.link.name == name or name in each.alternative_names), None)
 
+    def uplinks(self) -> dict[int, str]:
+        main = (Rule(family=family, priority=32766, table=MAIN_TABLE) for family in (4, 6))
+        roots = carriers(reached_tables((*self.rules, *main)), self._defaults(), self._owner, frozenset())
+        return standing_on(roots, self._below, self._above)
+
+    def _defaults(self) -> Iterator[Default]:
+        for device in self.devices.values():
+            for route in device.routes:
+                if ip_network(route.destination).prefixlen == 0:
+                    family = ip_network(route.destination).version
+                    yield Default(family=family, table=route.table, ifindex=device.ifindex, metric=route.metric)
+
+    def _owner(self, ifindex: int) -> Owner:
+        device = self.devices[ifindex]
+        return Owner(name=device.link.name, prefixes=tuple(address.prefix for address in device.addresses))
+
+    def _below(self, ifindex: int) -> Iterator[int]:
+        yield from (each.ifindex for each in self.devices.values() if each.link.master == ifindex)
+        if self.devices[ifindex].lower is not None:
+            yield self.devices[ifindex].lower or 0
+
+    def _above(self, ifindex: int) -> tuple[int, ...]:
+        master = self.devices[ifindex].link.master
+        return () if master is None else (master,)
+
     def take(self, device: Device, name: str, wanted_index: int) -> None:
         index = wanted_index if wanted_index not in self.devices else max(self.devices) + 1
         device.change(name=name, identity=replace(device.link.identity, ifindex=index), master=None)
@@ -107,13 +133,6 @@ class Net:
         device.unkept.clear()
         device.moves += 1
         self.devices[index] = device
-
-
-def closed(start: set[int], edges: set[tuple[int, int]]) -> set[int]:
-    found = set(start)
-    while more := {end for begin, end in edges if begin in found} - found:
-        found |= more
-    return found
 
 
 def facts(device: Device, rules: list[Rule]) -> LinkFacts:

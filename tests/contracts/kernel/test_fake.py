@@ -12,6 +12,7 @@ from tests.contracts.kernel.contract import KernelContract
 from tests.contracts.kernel.fake import FakeKernel
 from tests.contracts.kernel.routing_contract import RoutingContract
 from tests.contracts.kernel.settings_contract import SettingsContract
+from tests.contracts.kernel.uplinks_contract import UplinksContract
 from tests.contracts.kernel.world import World
 
 POD = "/run/netns/pod"
@@ -41,7 +42,7 @@ class FakeWorld:
         return "/proc/1/ns/net"
 
 
-class TestFakeKernel(KernelContract, RoutingContract, SettingsContract):
+class TestFakeKernel(KernelContract, RoutingContract, SettingsContract, UplinksContract):
     @pytest.fixture
     def world(self) -> World:
         return FakeWorld()
@@ -123,5 +124,5 @@ def test_uplinks_hold_masters_slaves_and_lower_links(kernel: FakeKernel) -> None
     slave = kernel.add_link("ens2", pci_address="0000:3b:00.1", master=bond.identity.ifindex)
     spare = kernel.add_link("ens3", addresses=(Address(prefix="192.0.2.9/24"),))
     expected = {link.identity.ifindex for link in (bond, vlan, slave)}
-    assert kernel.uplinks() == expected
+    assert set(kernel.uplinks()) == expected
     assert not expected & {port.identity.ifindex, spare.identity.ifindex}

@@ -28,7 +28,7 @@ def inventory() -> dict[str, Device]:
     try:
         links = kernel.links()
         hardware = {link.identity.ifindex: sysfs.hardware(link) for link in links}
-        return {each.name: each for each in discovery.devices(links, hardware, kernel.uplinks(), "knd.test")}
+        return {each.name: each for each in discovery.devices(links, hardware, frozenset(kernel.uplinks()), "knd.test")}
     finally:
         kernel.close()
 
