@@ -1,31 +1,30 @@
 """The ledger's writer: one file a pod, never seen half written, and a bad one costs that pod alone.
 
-A record is written to a hidden file, synced, renamed over the old one, and the directory is synced: whoever reads finds
-the old record or the new one. What cannot be trusted is moved to ``quarantine/``, where a person can look at it, and the
-version before it, which is kept beside every record, takes its place: it knows where the devices are to be looked for.
+A record is written to a hidden file and renamed over the old one: whoever reads finds the old record or the new one. Nothing
+is synced: a record is void after a boot, and short of that the kernel loses no file that was written. What cannot be trusted
+is moved to ``quarantine/``, where a person can look at it, and the version before it, which is kept beside every record,
+takes its place: it knows where the devices are to be looked for. Beside the intent to attach is that intent itself, since
+the version before it does not know the pod's namespace.
 """
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
 import os
-import stat
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 
+from dataplane.files import os_failures, read, unlink, write
 from dataplane.hints import hint
 from ports.errors import Code, Failure
-from ports.ledger import PodRecord, decode, encode, file_name
+from ports.ledger import Phase, PodRecord, decode, encode, file_name
 
 log = logging.getLogger("knd.ledger")
 
 SUFFIX = ".json"
 PREVIOUS = ".prev"
 QUARANTINE = "quarantine"
-MAX_BYTES = 4 << 20
-NO_FILE_OF_OURS = frozenset({errno.ELOOP, errno.ENXIO})  # a symbolic link, a socket
 
 
 class FileLedger:
@@ -34,40 +33,36 @@ class FileLedger:
     def __init__(self, directory: str, boot_id: str) -> None:
         self._directory = directory
         self._boot_id = boot_id
-        with _os_failures(directory):
+        with os_failures(directory):
             os.makedirs(self._at(QUARANTINE), mode=0o700, exist_ok=True)
             self._sweep()
 
     def read(self, pod_uid: str) -> PodRecord | None:
         """The pod's record; None when there is no file. CORRUPT: it is there and cannot be trusted."""
         name = file_name(pod_uid)
-        with _os_failures(self._at(name)):
+        with os_failures(self._at(name)):
             try:
-                data = _read(self._at(name))
+                data = read(self._at(name))
             except FileNotFoundError:
                 return None
         return self._decoded(data, pod_uid)
 
     def write(self, record: PodRecord) -> None:
-        """Put the record in the place of the pod's earlier one, durably."""
+        """Put the record in the place of the pod's earlier one."""
         name = file_name(record.pod.uid)
-        with _os_failures(self._at(name)):
+        with os_failures(self._at(name)):
             self._put(name, record, keep=True)
 
     def remove(self, pod_uid: str) -> None:
-        """Forget the pod, durably. One without a record is a success."""
+        """Forget the pod. One without a record is a success."""
         path = self._at(file_name(pod_uid))
-        with _os_failures(path):
-            _unlink(path + PREVIOUS)  # first: a crash between leaves none that belongs to no record
-            try:
-                os.unlink(path)
-            except FileNotFoundError:
-                return
-            self._sync()
+        with os_failures(path):
+            unlink(path + PREVIOUS)  # first: a crash between leaves none that belongs to no record
+            unlink(path)
 
     def records(self) -> tuple[PodRecord, ...]:
         """All readable records; those of another boot are dropped, unreadable ones quarantined and rebuilt."""
-        with _os_failures(self._directory):
+        with os_failures(self._directory):
             names = sorted(name for name in os.listdir(self._directory) if name.endswith(SUFFIX))
         found = {name: self._read_or_set_aside(name) for name in names}
         for name in names:
@@ -87,9 +82,9 @@ class FileLedger:
     def _rebuilt(self, name: str, others: Iterable[PodRecord]) -> PodRecord | None:
         """The version before one that was set aside, if it can be used. Its file is gone after this."""
         path = self._at(name + PREVIOUS)
-        with _os_failures(path):
+        with os_failures(path):
             try:
-                record = hint(self._decoded(_read(path), name.removesuffix(SUFFIX)), others)
+                record = hint(self._decoded(read(path), name.removesuffix(SUFFIX)), others)
             except FileNotFoundError:
                 return None
             except Failure as failure:
@@ -103,13 +98,17 @@ class FileLedger:
 
     def _put(self, name: str, record: PodRecord, keep: bool) -> None:
         path, aside = self._at(name), self._at(f".{name}.tmp")
-        _write(aside, encode(record, self._boot_id))
-        _unlink(path + PREVIOUS)
-        if keep:
+        data = encode(record, self._boot_id)
+        if keep and record.phase is Phase.ATTACHING:
+            write(aside, data)
+            os.rename(aside, path + PREVIOUS)
+        else:
+            unlink(path + PREVIOUS)
+        write(aside, data)
+        if keep and record.phase is not Phase.ATTACHING:
             with suppress(OSError):  # there is none, or the file system has no links: nothing to go by after damage
                 os.link(path, path + PREVIOUS, follow_symlinks=False)
         os.rename(aside, path)
-        self._sync()
 
     def _decoded(self, data: bytes, pod_uid: str) -> PodRecord:
         record = decode(data, self._boot_id)
@@ -119,20 +118,19 @@ class FileLedger:
 
     def _set_aside(self, name: str, failure: Failure) -> None:
         path = self._at(name)
-        with _os_failures(path):
+        with os_failures(path):
             if self._is_of_another_boot(path):
                 log.info("dropping %s: written in another boot", name)
                 os.unlink(path)
-                _unlink(path + PREVIOUS)
+                unlink(path + PREVIOUS)
             else:
                 log.error("quarantined %s: %s", name, failure)
                 os.rename(path, self._at(QUARANTINE, name))
-            self._sync()
 
     def _is_of_another_boot(self, path: str) -> bool:
         """Whether nothing else is wrong with it."""
         try:
-            data = _read(path)
+            data = read(path)
             boot_id = json.loads(data)["boot_id"]
             return bool(boot_id != self._boot_id and decode(data, boot_id))
         except (OSError, ValueError, LookupError, TypeError, RecursionError, Failure):
@@ -144,55 +142,5 @@ class FileLedger:
             if name.startswith(".") and name.endswith(".tmp"):
                 os.unlink(self._at(name))
 
-    def _sync(self) -> None:
-        directory = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
-
     def _at(self, *names: str) -> str:
         return os.path.join(self._directory, *names)
-
-
-def _read(path: str) -> bytes:
-    descriptor = _open(path)
-    try:
-        state = os.fstat(descriptor)
-        if not stat.S_ISREG(state.st_mode) or state.st_size > MAX_BYTES:
-            raise Failure(Code.CORRUPT, path, f"no regular file of at most {MAX_BYTES} bytes")
-        with open(descriptor, "rb", closefd=False) as file:
-            return file.read()
-    finally:
-        os.close(descriptor)
-
-
-def _open(path: str) -> int:
-    try:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError as error:
-        if error.errno in NO_FILE_OF_OURS:
-            raise Failure(Code.CORRUPT, path, "no regular file") from error
-        raise
-
-
-def _write(path: str, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(descriptor)
-
-
-def _unlink(path: str) -> None:
-    with suppress(FileNotFoundError):
-        os.unlink(path)
-
-
-@contextmanager
-def _os_failures(path: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        hint = "check the runtime directory: space, mode, mount"
-        raise Failure(Code.UNAVAILABLE, path, os.strerror(error.errno or 0), hint) from error

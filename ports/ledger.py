@@ -129,7 +129,7 @@ class LedgerReader(Protocol):
 
 
 class Ledger(LedgerReader, Protocol):
-    """The writer's view. Writes are durable when they return: written aside, synced, renamed."""
+    """The writer's view. A write is whole or not there at all, whenever the process ends: written aside, renamed."""
 
     def write(self, record: PodRecord) -> None:
         """Put the record in the place of the pod's earlier one."""

@@ -100,8 +100,6 @@ def _write(path: str, data: bytes) -> None:
     with os.fdopen(descriptor, "wb") as file:
         os.fchmod(descriptor, 0o644)  # the process's umask is for its own files, this one is the runtime's
         file.write(data)
-        file.flush()
-        os.fsync(descriptor)
 
 
 def _unlink(path: str) -> None:

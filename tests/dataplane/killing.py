@@ -35,7 +35,7 @@ CHANGES: tuple[tuple[Any, str], ...] = (
     (NetlinkSocket, "change"),
     (Ethtool, "set_features"),
     (sysctls, "_write"),
-    *((os, name) for name in ("rename", "link", "unlink", "fsync")),
+    *((os, name) for name in ("rename", "link", "unlink")),
 )
 PARAMETERS = {
     "interface": {

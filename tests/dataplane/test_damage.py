@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from dataplane.worker import Worker
 from ports.ledger import Phase, encode
 from ports.plan import Plan
 from ports.results import Verdict
-from tests.dataplane.bench import Host, make_host
+from tests.dataplane.bench import Crash, Host, make_host
+from tests.dataplane.test_crashes import Bomb
 from tests.support.plans import pod_ref
 
 BOOT = "11111111-2222-4333-8444-555555555555"
@@ -76,6 +78,27 @@ def test_a_running_worker_finds_it_too(host: Host, tmp_path: Path) -> None:
     report = worker.reconcile((host.sandbox(started=True),), host.call())
     assert [each.verdict for each in report.findings] == [Verdict.ADOPTED]
     assert worker.attach(host.sandbox(), host.call()).already
+
+
+@pytest.mark.parametrize("number", range(0, 40, 3))
+def test_a_pod_whose_attach_was_cut_off_has_its_devices_taken_back(host: Host, tmp_path: Path, number: int) -> None:
+    worker = host.worker()
+    made = host.plan()
+    worker.prepare(made, host.call())
+    box = host.sandbox()
+    host.kernel.before_call = Bomb(number, "before").before
+    with suppress(Crash):
+        worker.attach(box, host.call())
+    host.kernel.before_call = lambda call: None
+    assert host.ledger.read(made.pod.uid).phase in (Phase.PREPARED, Phase.ATTACHING, Phase.ATTACHED)  # type: ignore[union-attr]
+    if (tmp_path / previous_file(tmp_path, made).name).exists():
+        damage(tmp_path, made)
+    worker = restarted(host, worker)
+    if host.gate.opened():
+        assert {link.name for link in host.kernel.links_at(host.path("sandbox-1"))} == {"net1", "net2"}
+        worker.detach(box, host.call())
+    assert host.kernel.links_at(host.path("sandbox-1")) == ()
+    assert (host.kernel.host_facts(), host.gate.opened()) == (host.before, frozenset())
 
 
 def test_an_attach_of_a_doubtful_pod_asks_the_kernel_first(host: Host, tmp_path: Path) -> None:

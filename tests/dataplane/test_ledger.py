@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from dataplane.ledger import QUARANTINE, FileLedger
+from dataplane.ledger import PREVIOUS, QUARANTINE, FileLedger
 from ports.errors import Code, Failure
-from ports.ledger import Phase, PodRecord, encode
+from ports.ledger import Phase, PodRecord, decode, encode
 from tests.dataplane.bench import POD, make_host
 from tests.support.plans import pod_ref
 
@@ -51,20 +51,22 @@ def test_what_was_written_is_read_also_by_the_next_process(ledger: FileLedger, d
     assert again.records() == (attached,)
 
 
-def test_a_record_is_on_the_disk_before_it_has_its_name_and_the_name_before_it_is_told(
-    ledger: FileLedger, directory: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("phase", [Phase.PREPARED, Phase.ATTACHING])
+def test_a_record_is_whole_before_it_has_its_name(
+    ledger: FileLedger, directory: Path, monkeypatch: pytest.MonkeyPatch, phase: Phase
 ) -> None:
-    told: list[tuple[str, bool]] = []
-    sync = os.fsync
+    kept = replace(record(), phase=phase)
+    named: list[str] = []
+    rename = os.rename
 
-    def note(descriptor: int) -> None:
-        told.append((os.readlink(f"/proc/self/fd/{descriptor}"), path_of(directory, record()).exists()))
-        sync(descriptor)
+    def note(aside: str, path: str) -> None:
+        assert decode(Path(aside).read_bytes(), BOOT) == kept
+        named.append(Path(path).suffix)
+        rename(aside, path)
 
-    monkeypatch.setattr(os, "fsync", note)
-    ledger.write(record())
-    uid = record().pod.uid
-    assert told == [(f"{directory}/.{uid}.json.tmp", False), (str(directory), True)]
+    monkeypatch.setattr(os, "rename", note)
+    ledger.write(kept)
+    assert named == [*([PREVIOUS] if phase is Phase.ATTACHING else []), ".json"]
 
 
 def test_a_record_is_for_nobody_else_to_read(ledger: FileLedger, directory: Path) -> None:
