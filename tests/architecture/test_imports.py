@@ -52,7 +52,7 @@ MODULES = {
         ("agent/domain", "import socket", "decisions do no I/O"),
         ("agent/supervisor", "import adapters.bus", "only composition roots"),
         ("dataplane/policy", "import adapters.bus", "only composition roots"),
-        ("dataplane/policy", "import socket", "only ledger and lock"),
+        ("dataplane/policy", "import socket", "only the ledger, its files and the lock"),
     ],
 )
 def test_a_forbidden_import_breaks_its_contract(tmp_path: Path, module: str, line: str, contract: str) -> None:
