@@ -12,6 +12,7 @@ import os
 import signal
 import stat
 import sys
+import threading
 
 from adapters.bpf.control import BpfPrograms
 from adapters.bus.dataplane import serve_attaching, serve_preparing
@@ -19,9 +20,12 @@ from adapters.cdi.gate import CdiGate, NoGate
 from adapters.clock.host import HostClock
 from adapters.ethtool.control import EthtoolOffloads
 from adapters.logs import setup as logs
+from adapters.manifests.nodefile import NodeFile
 from adapters.netlink.kernel import NetlinkKernel
 from adapters.privileges import capabilities
 from adapters.rdma.control import NetlinkRdma
+from adapters.sysfs.identity import SysfsIdentity
+from dataplane.exclusions import NodeExclusions
 from dataplane.ledger import FileLedger
 from dataplane.lock import RuntimeLock
 from dataplane.worker import Worker
@@ -61,7 +65,9 @@ def _serve(args: argparse.Namespace) -> int:
     if capabilities.NET_RAW not in kept:
         log.warning("CAP_NET_RAW is missing: neighbours are not told of addresses that came to a pod")
     places = Places(args.runtime_dir)
-    worker = build(args, places)
+    node = NodeFile(args.node_config, args.driver_name)
+    threading.Thread(target=node.follow, args=(lambda: None,), name="knd-config", daemon=True).start()
+    worker = build(args, places, node)
     worker.recover()
     servers = (serve_preparing(places.prepare_socket, worker), serve_attaching(places.attach_socket, worker))
     try:
@@ -71,13 +77,14 @@ def _serve(args: argparse.Namespace) -> int:
         ended_by = signal.sigwait(ENDINGS)
         log.info("stopping on %s; attached pods stay attached", signal.Signals(ended_by).name)
     finally:
+        node.close()
         for server in servers:
             server.stop()
         lock.release()
     return 0
 
 
-def build(args: argparse.Namespace, places: Places) -> Worker:
+def build(args: argparse.Namespace, places: Places, node: NodeFile) -> Worker:
     """The worker over this host's kernel."""
     gate: Gate = CdiGate(args.cdi_root, args.driver_name) if args.cdi_root else NoGate()
     machine = Machine(
@@ -85,6 +92,7 @@ def build(args: argparse.Namespace, places: Places) -> Worker:
         offloads=EthtoolOffloads(),
         programs=BpfPrograms(_pins(args.runtime_dir)),
         rdma=NetlinkRdma(args.sysfs_root),
+        exclusions=NodeExclusions(lambda: node.config, SysfsIdentity(args.sysfs_root)),
     )
     return Worker(machine, FileLedger(places.ledger, _boot_id()), gate, HostClock())
 

@@ -21,9 +21,10 @@ NEW_POD = "delete the pod, so that its claims are prepared again"
 EVERYWHERE = frozenset({"0.0.0.0/0", "::/0"})
 
 
-def check_movable(plan: DevicePlan, now: LinkFacts, needed: str) -> None:
+def check_movable(plan: DevicePlan, now: LinkFacts, needed: str, denied: bool) -> None:
     """REFUSED for a link that must stay, for the reason given or one of its own; CONFLICT: the host is not as planned for."""
     subject = f"device {plan.device}"
+    _check_denied(subject, denied)
     if not plan.rdma_only:
         _check_link(subject, now, needed)
     differences = changed(plan.before, now)
@@ -31,9 +32,10 @@ def check_movable(plan: DevicePlan, now: LinkFacts, needed: str) -> None:
         raise Failure(Code.CONFLICT, subject, f"changed since it was read: {', '.join(differences)}", PLAN_AGAIN)
 
 
-def check_departing(plan: DevicePlan, now: LinkFacts, needed: str) -> None:
+def check_departing(plan: DevicePlan, now: LinkFacts, needed: str, denied: bool) -> None:
     """What must not have changed from prepare to attach; the rest may, and is what the host gets back."""
     before, subject = plan.before, f"device {plan.device}"
+    _check_denied(subject, denied)
     if now.link.name != before.link.name:
         raise Failure(Code.CONFLICT, subject, f"is called {now.link.name} now, planned as {before.link.name}", NEW_POD)
     if now.rdma_exclusive != before.rdma_exclusive or now.rdma != before.rdma:
@@ -45,6 +47,12 @@ def check_departing(plan: DevicePlan, now: LinkFacts, needed: str) -> None:
 def has_default(now: LinkFacts) -> bool:
     """Whether a default route of any table leads through the link."""
     return any(route.destination in EVERYWHERE for route in now.routes)
+
+
+def _check_denied(subject: str, denied: bool) -> None:
+    if denied:
+        detail = "the node's configuration denies it"
+        raise Failure(Code.REFUSED, subject, detail, "choose another, or take it off the list deny of the node")
 
 
 def _check_link(subject: str, now: LinkFacts, needed: str) -> None:

@@ -113,7 +113,8 @@ class PreparingHalf:
         uplinks = self._machine.kernel.uplinks()
         for device in plan.devices:
             now = host_facts(self._machine, device.before.link.identity)
-            policy.check_movable(device, now, uplinks.get(now.link.identity.ifindex, ""))
+            needed = uplinks.get(now.link.identity.ifindex, "")
+            policy.check_movable(device, now, needed, self._machine.exclusions.denies(now))
 
     def _unprepare(self, claim_uid: str, call: Call) -> Detached:
         found = self._desk.holder(claim_uid)

@@ -42,7 +42,7 @@ def alike(one: Plan, other: Plan) -> bool:
 
 def _device(site: Site) -> DevicePlan:
     plan, now = site.plan, _now(site)
-    policy.check_departing(plan, now, _why_needed(site, now))
+    policy.check_departing(plan, now, _why_needed(site, now), site.machine.exclusions.denies(now))
     return rebased(plan, now) if changed(plan.before, now) else plan
 
 

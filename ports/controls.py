@@ -10,6 +10,7 @@ from typing import Protocol
 
 from ports.devices import DeviceNode, Link, Offloads, Program, RdmaLink, Switch
 from ports.errors import Code, Failure
+from ports.exclusions import Exclusions, NoExclusions
 from ports.kernel import Kernel, Namespace
 
 
@@ -202,3 +203,4 @@ class Machine:
     offloads: OffloadControl = field(default_factory=NoOffloads)
     programs: ProgramControl = field(default_factory=NoPrograms)
     rdma: RdmaControl = field(default_factory=NoRdma)
+    exclusions: Exclusions = field(default_factory=NoExclusions)

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from adapters.ethtool.family import Ethtool
+from adapters.manifests.nodefile import NodeFile
 from adapters.netlink import sysctls
 from adapters.netlink.socket import NetlinkSocket
 from agent.domain.claims import Allocated, Configured
@@ -86,7 +87,7 @@ class Child:
         args = options.parser("knd dataplane", "", options.DATAPLANE, {}).parse_args(flags)
         self._sandbox = Sandbox(id="sandbox-1", pod_uid=POD.uid, netns=netns)
         self._card = card
-        self.worker: Worker = build(args, Places(args.runtime_dir))
+        self.worker: Worker = build(args, Places(args.runtime_dir), NodeFile("", args.driver_name))
         self.worker.recover()
 
     def killed(self, verb: str, number: int) -> list[str]:

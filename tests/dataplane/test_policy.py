@@ -6,9 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from dataplane.exclusions import NodeExclusions
 from dataplane.worker import Worker
 from ports.devices import Address, Route
 from ports.errors import Code, Failure
+from ports.hardware import PciFacts
+from ports.nodeconfig import EMPTY, Selector
 from ports.plan import (
     AddAddress,
     AddRoute,
@@ -128,6 +131,74 @@ def test_an_uplink_is_refused() -> None:
     uplink = host.kernel.host.find("uplink0")
     assert uplink is not None
     assert refused(host, host.plan(uplink)).code is Code.REFUSED
+
+
+class NoFunctions:
+    """PCI functions of which nothing is known but a made-up vendor and driver."""
+
+    def identity(self, pci_address: str) -> PciFacts:
+        return PciFacts(vendor="15b3", driver="mlx5_core")
+
+
+def denying(host: Host, *selectors: Selector) -> None:
+    """The node's configuration has these on its list."""
+    config = replace(EMPTY, deny=selectors)
+    host.machine = replace(host.machine, exclusions=NodeExclusions(lambda: config, NoFunctions()))
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [
+        Selector(interfaces=("ens*",)),
+        Selector(pciAddresses=("0000:3b:00.*",)),
+        Selector(vendors=("15b3",), drivers=("mlx5_*",)),
+    ],
+    ids=["name", "PCI address", "vendor and driver"],
+)
+def test_a_device_that_the_node_denies_is_refused(selector: Selector) -> None:
+    host = make_host()
+    denying(host, selector)
+    failure = refused(host, host.plan(host.card))
+    assert (failure.code, failure.hint) == (
+        Code.REFUSED,
+        "choose another, or take it off the list deny of the node",
+    )
+
+
+def test_a_device_that_is_on_no_list_is_not_refused() -> None:
+    host = make_host()
+    denying(host, Selector(vendors=("8086",)), Selector(interfaces=("eth*",)))
+    host.worker().prepare(host.plan(host.card), host.call())
+
+
+def test_while_the_list_cannot_be_read_every_device_is_refused() -> None:
+    host = make_host()
+    host.machine = replace(host.machine, exclusions=NodeExclusions(lambda: None, NoFunctions()))
+    assert refused(host, host.plan(host.card)).code is Code.REFUSED
+
+
+def test_a_device_that_is_denied_after_it_was_prepared_does_not_leave() -> None:
+    host = make_host()
+    host.worker().prepare(host.plan(host.card), host.call())
+    denying(host, Selector(interfaces=("ens*",)))
+    with pytest.raises(Failure, match="denies it") as caught:
+        host.worker().attach(host.sandbox(), host.call())
+    assert caught.value.code is Code.REFUSED
+    assert host.kernel.host_facts() == host.before
+
+
+def test_a_device_that_the_node_needs_since_it_was_prepared_does_not_leave() -> None:
+    host = make_host()
+    host.worker().prepare(host.plan(host.card), host.call())
+    uplink = host.kernel.host.find("uplink0")
+    assert uplink is not None
+    host.kernel.host.remove_route(uplink.identity.ifindex, host.kernel.host.facts(uplink.identity.ifindex).routes[0])
+    host.kernel.host.add_route(host.card.identity.ifindex, Route(destination="0.0.0.0/0", gateway="192.0.2.77"))
+    host.before = host.kernel.host_facts()
+    with pytest.raises(Failure, match="the node itself depends on") as caught:
+        host.worker().attach(host.sandbox(), host.call())
+    assert caught.value.code is Code.REFUSED
+    assert host.kernel.host_facts() == host.before
 
 
 def test_a_port_of_a_bridge_is_refused() -> None:
