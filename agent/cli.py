@@ -46,6 +46,8 @@ COMMANDS = {
     "watch": Command("watches the host's interfaces and tells dra of them", _lazy("agent.watch")),
     "dataplane": Command("the only privileged one: moves interfaces and keeps the ledger", _dataplane),
     "up": Command("runs all four on this host and restarts one that dies", _lazy("agent.up")),
+    "devices": Command("prints what this node would publish; needs no cluster", _lazy("agent.show.devices")),
+    "topology": Command("draws where GPUs and network cards sit, and which are aligned", _lazy("agent.show.topology")),
     "lint": Command("checks the parameters of claims and classes in files", _lazy("agent.lint")),
     "demo": Command("shows it all on this machine, without a cluster", _lazy("agent.demo")),
     "version": Command("prints the version", _version),
@@ -64,6 +66,8 @@ They meet in sockets below --runtime-dir (/run/knd), which must be the same for 
 Examples:
   knd demo                                      see an interface go into a pod and come back
   sudo knd up --kubeconfig ~/.kube/config       all four processes, for trying it on a node by hand
+  knd devices -o yaml                           what this node would publish
+  knd topology                                  which GPU and which network card are near each other
   knd lint claims/*.yaml                        mistakes in parameters, before a pod waits for them
   knd dra --node-name worker-1 --log-format json
   KND_LOG_LEVEL=debug knd watch                 each flag has an environment twin; the flag wins

@@ -5,20 +5,40 @@ Used by the watcher and by the commands that show a person what the watcher woul
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
 from adapters.bpf.seen import SeenPrograms
 from adapters.devlink.switches import DevlinkSwitches
 from adapters.ethtool.settings import EthtoolSettings
 from adapters.lldp.file import LldpFile
 from adapters.netlink.kernel import NetlinkKernel
+from adapters.rdma.control import NetlinkRdma
+from adapters.rdma.tree import SysfsRdma
 from adapters.sysfs.hardware import SysfsHardware
-from agent.services.inspecting import Inspector, Sources
+from adapters.sysfs.links import SysfsLinks
+from agent.services.inspecting import Inspector, Sources, Untold
+from ports.discovery import HardwareFacts, Interfaces, PciFunctions, RdmaDevices
+from ports.options import SYSFS_ROOT
 
 
-def inspector(kernel: NetlinkKernel, sysfs_root: str, lldp_file: str = "") -> Inspector:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Host:
+    """A machine to look at. ``live``: it is this one, and its kernel is asked."""
+
+    interfaces: Interfaces
+    hardware: HardwareFacts
+    rdma: RdmaDevices
+    functions: PciFunctions
+    live: bool
+
+
+def inspector(kernel: NetlinkKernel, sysfs: SysfsHardware, lldp_file: str) -> Inspector:
     """Everything that this host tells without privileges."""
     return Inspector(
         Sources(
-            hardware=SysfsHardware(sysfs_root),
+            hardware=sysfs,
             settings=EthtoolSettings(),
             details=kernel,
             programs=SeenPrograms(kernel.host),
@@ -26,3 +46,32 @@ def inspector(kernel: NetlinkKernel, sysfs_root: str, lldp_file: str = "") -> In
             wires=LldpFile(lldp_file),
         )
     )
+
+
+@contextmanager
+def opened(sysfs_root: str, lldp_file: str) -> Iterator[Host]:
+    """This host; or, where sysfs is said to be elsewhere than usual, the machine whose sysfs was copied there."""
+    if sysfs_root != SYSFS_ROOT.default:
+        yield _copied(sysfs_root, lldp_file)
+        return
+    kernel, sysfs = NetlinkKernel(sysfs_root), SysfsHardware(sysfs_root)
+    try:
+        facts = inspector(kernel, sysfs, lldp_file)
+        yield Host(interfaces=kernel, hardware=facts, rdma=NetlinkRdma(sysfs_root), functions=sysfs, live=True)
+    finally:
+        kernel.close()
+
+
+def _copied(root: str, lldp_file: str) -> Host:
+    links, sysfs = SysfsLinks(root), SysfsHardware(root)
+    facts = Inspector(
+        Sources(
+            hardware=sysfs,
+            settings=links,
+            details=links,
+            programs=Untold(),
+            switches=Untold(),
+            wires=LldpFile(lldp_file),
+        )
+    )
+    return Host(interfaces=links, hardware=facts, rdma=SysfsRdma(root), functions=sysfs, live=False)

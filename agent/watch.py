@@ -19,6 +19,7 @@ from adapters.netlink.events import NetlinkEvents
 from adapters.netlink.kernel import NetlinkKernel
 from adapters.rdma.control import NetlinkRdma
 from adapters.rdma.events import subscribe
+from adapters.sysfs.hardware import SysfsHardware
 from adapters.udev.events import DeviceEvents
 from agent.host import inspector
 from agent.services.watching import Watcher
@@ -56,7 +57,7 @@ def _watch(chosen: argparse.Namespace) -> None:
         stack.callback(feed.stop)
         Watcher(
             interfaces=kernel,
-            hardware=inspector(kernel, chosen.sysfs_root, chosen.lldp_file),
+            hardware=inspector(kernel, SysfsHardware(chosen.sysfs_root), chosen.lldp_file),
             rdma=NetlinkRdma(chosen.sysfs_root),
             changes=changes,
             sink=feed,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from adapters.netlink.codec import HEADER, Request, attribute, number, payloads, string, text, u32
 from adapters.netlink.pci import PciAddresses
 from ports.devices import SETTABLE_FLAGS, Identity, Link
+from ports.encapsulation import encapsulation
 
 RTM_GETLINK, RTM_SETLINK = 18, 19
 IFF_UP, IFF_LOOPBACK = 0x1, 0x8
@@ -20,21 +21,6 @@ IFLA_INFO_KIND = 1
 RTEXT_FILTER_SKIP_STATS = 1 << 3
 MAX_NAME = 15  # IFNAMSIZ - 1; longer names are alternative names
 STATES = ("unknown", "not-present", "down", "lower-layer-down", "testing", "dormant", "up")  # IF_OPER_*, RFC 2863
-ENCAPSULATIONS = {  # ARPHRD_* of linux/if_arp.h, in the names that DRANET publishes
-    1: "ether",
-    32: "infiniband",
-    512: "ppp",
-    519: "rawip",
-    768: "ipip",
-    769: "tunnel6",
-    772: "loopback",
-    776: "sit",
-    778: "gre",
-    820: "vsockmon",
-    823: "gre6",
-    824: "netlink",
-    65534: "none",
-}
 BODY = struct.Struct("=BxHiII")  # ifinfomsg: family, type, index, flags, change
 START = HEADER.size + BODY.size
 _NO_STATS = u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
@@ -142,7 +128,7 @@ def link(message: bytes, pci: PciAddresses) -> Link:
         master=number(found.get(IFLA_MASTER)),
         loopback=bool(flags & IFF_LOOPBACK),
         operstate=_state(found.get(IFLA_OPERSTATE)),
-        encapsulation=ENCAPSULATIONS.get(hardware, f"unknown{hardware}"),
+        encapsulation=encapsulation(hardware),
     )
 
 

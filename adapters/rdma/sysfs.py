@@ -43,6 +43,10 @@ class RdmaTree:
         """GUIDs, firmware and ports of an RDMA device; as far as they are shown here."""
         return facts(self._class / INFINIBAND / name)
 
+    def node_type(self, name: str) -> str:
+        """The number of its kind (RDMA_NODE_* of rdma/ib_verbs.h)."""
+        return _read(self._class / INFINIBAND / name / "node_type").partition(":")[0]
+
     def belongs(self, name: str, link: Link) -> bool:
         """Whether the RDMA device is the interface's: by its function for IPoIB, by its GIDs and ``parent`` for others."""
         if _read(self._class / "net" / link.name / "ifindex") != str(link.identity.ifindex):

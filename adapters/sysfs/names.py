@@ -9,14 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-PLACES = ("/usr/share/misc/pci.ids", "/usr/share/hwdata/pci.ids", "/usr/share/pci.ids", "/var/lib/pciutils/pci.ids")
+PLACES: tuple[str, ...] = (
+    "/usr/share/misc/pci.ids",
+    "/usr/share/hwdata/pci.ids",
+    "/usr/share/pci.ids",
+    "/var/lib/pciutils/pci.ids",
+)
 
 
 class PciNames:
     """Looks in the first of ``places`` that can be read; without one, nothing has a name."""
 
-    def __init__(self, places: Iterable[str] = PLACES) -> None:
-        self._places = tuple(places)
+    def __init__(self, places: Iterable[str] | None = None) -> None:
+        self._places = tuple(PLACES if places is None else places)
         self._known: dict[tuple[str, str], tuple[str, str]] = {}
 
     def __call__(self, vendor: str, device: str) -> tuple[str, str]:

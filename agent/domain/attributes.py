@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from agent.domain import limits, parts
 from agent.domain.parts import Mistake, Part, Reason, Section
-from agent.domain.precedence import rank
+from agent.domain.precedence import is_expendable, rank
 from ports.cluster import Json
 from ports.devices import Device
 
@@ -63,7 +63,8 @@ class Rendered:
 
 def render(device: Device, driver: str, features: Features = EVERYTHING, refused: Set[Place] = frozenset()) -> Rendered:
     """The device without what the server would refuse; ``refused`` is what it refused although the limits allow it."""
-    making = _Making(device=device.name, features=features, refused=refused)
+    spare = frozenset(name for name in device.attributes if is_expendable(name, driver))
+    making = _Making(device=device.name, features=features, refused=refused, spare=spare)
     for part in _entries(device, driver):
         making.add(part)
     for part in parts.taints(device.taints):
@@ -84,6 +85,7 @@ class _Making:
     device: str
     features: Features
     refused: Set[Place]
+    spare: Set[str] = frozenset()
     kept: dict[Section, list[tuple[str, Json]]] = field(default_factory=dict)
     losses: list[Loss] = field(default_factory=list)
     values: int = 0
@@ -99,7 +101,7 @@ class _Making:
         if part.mistake:
             self._lose(part, part.mistake)
         forms = part.forms if self.features.lists else part.forms[-1:]
-        if forms and not any(self._take(part, form) for form in forms):
+        if forms and not any(self._take(part, form) for form in forms) and part.name not in self.spare:
             self._lose(part, TOO_MANY)
 
     def made(self) -> Rendered:

@@ -32,7 +32,7 @@ class Sight:
 def devices(sight: Sight, driver: str) -> tuple[Device, ...]:
     """The devices to offer."""
     links = tuple(sight.links.values())
-    return discovery.devices(links, sight.hardware, frozenset(sight.uplinks), driver, sight.rdma, sight.functions)
+    return discovery.devices(links, sight.hardware, sight.uplinks, driver, sight.rdma, sight.functions)
 
 
 def neighbours(sight: Sight, touched: Touched) -> frozenset[int]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from ports.devices import Link
+from ports.devices import Link, Program
 from ports.discovery import DetailFacts, HardwareFacts, ProgramFacts, SettingsFacts, SwitchFacts, WireFacts
 from ports.errors import Failure
 from ports.hardware import Hardware, LinkSettings
@@ -75,3 +75,15 @@ class Inspector:
             return without
         self._told.discard((what, whose))
         return found
+
+
+class Untold:
+    """Who knows nothing of programs and switches: where there is no kernel to ask."""
+
+    def programs(self, _link: Link) -> tuple[Program, ...] | None:
+        """Not known."""
+        return None
+
+    def eswitch(self, _pci_address: str) -> str:
+        """Not known."""
+        return ""

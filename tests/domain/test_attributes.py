@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from adapters.standin.api_slice_rules import require_types, slice_mistakes
 from adapters.standin.api_stored import as_stored
 from agent.domain.attributes import EVERYTHING, Features, publishable, render
+from agent.domain.discovery.catalogue import FURTHER
 from agent.domain.kept import timeless
 from agent.domain.limits import quantity, shorten
 from agent.domain.parts import Reason, Section
@@ -189,6 +190,14 @@ def test_of_too_many_attributes_those_stay_that_classes_select_by() -> None:
     assert len(kept) == 31
     assert {loss.reason for loss in found.losses} == {Reason.COUNT}
     assert len(found.losses) == 12
+
+
+def test_what_is_merely_good_to_know_makes_room_for_what_somebody_added_without_a_word() -> None:
+    further: dict[str, AttributeValue] = {f"dra.net/{known.name}": "x" for known in FURTHER}
+    added: dict[str, AttributeValue] = {f"aaa.example/a{index:02}": index for index in range(31)}
+    found = render(made(further | added), DRIVER)
+    assert found.body["attributes"].keys() == added.keys() | {f"dra.net/{FURTHER[0].name}"}
+    assert found.losses == ()
 
 
 def test_a_list_that_is_too_long_for_the_rest_is_sent_as_one_value() -> None:

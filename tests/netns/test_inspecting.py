@@ -23,11 +23,12 @@ LOOK = """
 import json
 from adapters.netlink.kernel import NetlinkKernel
 from adapters.privileges.capabilities import keep_only
+from adapters.sysfs.hardware import SysfsHardware
 from agent.host import inspector
 from ports.plain import plain
 keep_only()
 kernel = NetlinkKernel()
-inspecting = inspector(kernel, "/sys")
+inspecting = inspector(kernel, SysfsHardware("/sys"), "")
 print(json.dumps({link.name: plain(inspecting.hardware(link)) for link in kernel.links()}))
 kernel.close()
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from agent.domain.discovery import eswitch, interface, names, place, rdma
 from agent.domain.discovery.capacity import bandwidth
@@ -17,7 +17,7 @@ from ports.hardware import Hardware
 def devices(
     links: Iterable[Link],
     hardware: Mapping[int, Hardware | None],
-    uplinks: frozenset[int],
+    uplinks: Container[int],
     driver: str,
     rdma: Iterable[RdmaDevice] = (),
     functions: Mapping[str, Hardware] | None = None,

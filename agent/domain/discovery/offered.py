@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from ports.devices import Link
 from ports.discovery import RdmaDevice
 from ports.hardware import Hardware
@@ -10,7 +12,7 @@ NODE_INTERNAL = frozenset({"cilium_net", "cilium_host", "docker0"})  # DRANET's 
 ROCE = "roce"
 
 
-def why_not(link: Link, hardware: Hardware | None, uplinks: frozenset[int]) -> str:
+def why_not(link: Link, hardware: Hardware | None, uplinks: Container[int]) -> str:
     """Why the interface is not offered, in a few words; empty: it is.
 
     A representor is the switch's side of a virtual function: taken away, the function of some other pod is cut off.

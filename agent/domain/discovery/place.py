@@ -10,13 +10,14 @@ from ports.devices import AttributeValue
 from ports.hardware import Hardware, PciFacts
 
 STANDARD = "resource.kubernetes.io"
+SUB_FUNCTION = "sf"
 BUS_ID = re.compile(r"[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f]")  # pattern of resource.kubernetes.io/pciBusID
 
 
 def attributes(hardware: Hardware, is_interface: bool) -> Attributes:
     """By names without the driver's domain, the standard ones with theirs."""
     function = hardware.function
-    driver = function.driver or hardware.settings.driver
+    driver = hardware.settings.driver or function.driver  # of a virtio card virtio_net, not virtio-pci
     if driver:
         yield "driver", driver
     if hardware.numa_node is not None:
@@ -33,7 +34,12 @@ def attributes(hardware: Hardware, is_interface: bool) -> Attributes:
         yield "pcieSwitch", function.switch
     if function.iommu_group is not None:
         yield "iommuGroup", function.iommu_group
-    yield from _functions(function, is_interface)
+    yield from _functions(_own(hardware), is_interface)
+
+
+def _own(hardware: Hardware) -> PciFacts:
+    """A sub-function shares its parent's PCI function, but has no virtual functions."""
+    return PciFacts() if hardware.port.startswith(SUB_FUNCTION) else hardware.function
 
 
 def _nodes(own: int, near: tuple[int, ...]) -> AttributeValue:
