@@ -142,6 +142,7 @@ def build(chosen: argparse.Namespace, env: dict[str, str]) -> Frontend:
         keeps=keeps,
         clock=clock,
         meter=metrics,
+        notices=notices,
     )
     credentials = Credentials(ca_file=chosen.webhook_ca_file, token_file=chosen.webhook_token_file)
     webhook = catalog.webhook(chosen.webhook_url, credentials)

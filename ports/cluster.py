@@ -45,15 +45,39 @@ class Claims(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listed:
+    """The slices at one moment; ``version`` is where a watch goes on from."""
+
+    version: str
+    bodies: tuple[Json, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """What a watch has seen: a slice as it is stored now, or as it was when it was deleted (``gone``).
+
+    Without a ``body`` nothing has changed but the version to go on from (a bookmark).
+    """
+
+    version: str
+    body: Json | None = None
+    gone: bool = False
+
+
 class Slices(Protocol):
     """The ResourceSlices of one driver on one node."""
 
-    def slices(self) -> tuple[Json, ...]:
+    def slices(self) -> Listed:
         """All of them."""
         ...
 
     def create_slice(self, body: Json) -> Json:
         """Create; the object as the server stored it (fields of switched-off features are dropped silently)."""
+        ...
+
+    def try_slice(self, body: Json) -> None:
+        """Whether the server would create it: INVALID when not. Nothing is stored."""
         ...
 
     def update_slice(self, body: Json) -> Json:
@@ -64,8 +88,12 @@ class Slices(Protocol):
         """Delete; one that is gone is a success."""
         ...
 
-    def changes(self, timeout: float) -> Iterator[None]:
-        """Yield once after each change of these slices that anybody made; ends after ``timeout`` seconds or on an error."""
+    def changes(self, version: str, timeout: float) -> Iterator[Change]:
+        """What anybody, we included, did to these slices after ``version``, as it happens; ends after ``timeout`` seconds.
+
+        It may end early, when nothing was heard for long, and can then go on from the last version. CONFLICT: the server
+        does not know what happened since that version any more, so list again. UNAVAILABLE and the like: no connection.
+        """
         ...
 
 

@@ -27,14 +27,18 @@ RETRYABLE = frozenset({Code.CONFLICT, Code.UNAVAILABLE, Code.DEADLINE, Code.KERN
 
 
 class Failure(Exception):
-    """One refusal or failure: what it is about (``subject``), what happened, and what to do next (``hint``)."""
+    """One refusal or failure: what it is about (``subject``), what happened, and what to do next (``hint``).
 
-    def __init__(self, code: Code, subject: str, detail: str, hint: str = "") -> None:
+    ``retry_after`` is how many seconds a peer that is busy asked to be left alone; 0 when it said nothing.
+    """
+
+    def __init__(self, code: Code, subject: str, detail: str, hint: str = "", *, retry_after: float = 0.0) -> None:
         super().__init__(code, subject, detail, hint)
         self.code = code
         self.subject = subject
         self.detail = detail
         self.hint = hint
+        self.retry_after = retry_after
 
     def __str__(self) -> str:
         text = f"{self.subject}: {self.detail}" if self.subject else self.detail

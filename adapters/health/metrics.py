@@ -39,10 +39,11 @@ class Metrics:
             )
         }
         self._gauges = {
-            name: Gauge(name, text, registry=self.registry)
-            for name, text in (
-                ("knd_published_devices", "Devices in this node's ResourceSlices."),
-                ("knd_status_pending", "Attach outcomes that are not in their claim's status yet."),
+            name: Gauge(name, text, labels, registry=self.registry)
+            for name, text, labels in (
+                ("knd_published_devices", "Devices in this node's ResourceSlices.", ()),
+                ("knd_attributes_left_out", "Values of devices that are not published as they are.", ("reason",)),
+                ("knd_status_pending", "Attach outcomes that are not in their claim's status yet.", ()),
             )
         }
 

@@ -6,20 +6,22 @@ import logging
 import math
 import threading
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
 from urllib.parse import quote
 
 from adapters.kube.connection import Connection, load_configuration
 from adapters.kube.events import event_body, event_namespace
 from adapters.kube.status import APPLY, MERGE, apply_body, apply_cannot_work, merge_body
 from adapters.kube.versions import GROUP, choose, claim_from, slice_from, slice_to
-from ports.cluster import Json, Notice
+from adapters.kube.watching import change
+from ports.cluster import Change, Json, Listed, Notice
 from ports.errors import Code, Failure
 from ports.plan import ClaimRef
 
 log = logging.getLogger("knd.kube")
 MERGE_TRIES = 5
-SILENCE = 5.0  # seconds of patience after the moment at which the server should have ended a watch
+SLACK = 5.0  # seconds of patience after the moment at which the server should have ended a watch
+SILENCE = 150.0  # seconds; servers send a bookmark each minute, so that a watch that hangs is noticed
 
 
 class KubeCluster:
@@ -27,12 +29,11 @@ class KubeCluster:
 
     def __init__(self, kubeconfig: str, node: str, driver: str) -> None:
         """``kubeconfig`` is a path, empty for the pod's service account; INVALID when it cannot be used."""
-        self._http = Connection(load_configuration(kubeconfig))
+        self._http = Connection(partial(load_configuration, kubeconfig))
         self._node = node
         self._driver = driver
         self._lock = threading.Lock()
         self._known_version = ""
-        self._seen = ""
 
     def close(self) -> None:
         """Drop idle connections."""
@@ -52,16 +53,17 @@ class KubeCluster:
             log.info("the status is written by a merge patch: %s", failure, extra={"claim": str(claim)})
             self._merge_status(claim, devices, manager)
 
-    def slices(self) -> tuple[Json, ...]:
+    def slices(self) -> Listed:
         found = self._listed()
-        self._seen = found.get("metadata", {}).get("resourceVersion", "")
-        return tuple(slice_from(body, self._version()) for body in found.get("items") or ())
+        version = str(found.get("metadata", {}).get("resourceVersion", ""))
+        bodies = tuple(slice_from(body, self._version()) for body in found.get("items") or ())
+        return Listed(version=version, bodies=bodies)
 
     def create_slice(self, body: Json) -> Json:
-        metadata = body.get("metadata", {})
-        subject = f"ResourceSlice {metadata.get('name') or metadata.get('generateName', '')}"
-        sent = slice_to(self._version(), body)
-        return slice_from(self._http.call(subject, "POST", self._slice_path(), body=sent), self._version())
+        return self._post_slice(body, {})
+
+    def try_slice(self, body: Json) -> None:
+        self._post_slice(body, {"dryRun": "All"})
 
     def update_slice(self, body: Json) -> Json:
         name = body["metadata"]["name"]
@@ -76,15 +78,17 @@ class KubeCluster:
             if failure.code is not Code.NOT_FOUND:
                 raise
 
-    def changes(self, timeout: float) -> Iterator[None]:
-        """Begins where the last ``slices`` or the last change seen here ended, so that nothing falls between."""
+    def changes(self, version: str, timeout: float) -> Iterator[Change]:
+        seconds = max(1, math.ceil(timeout))
+        query = {**self._ours(), "watch": "1", "allowWatchBookmarks": "true", "resourceVersion": version}
+        query["timeoutSeconds"] = str(seconds)
         try:
-            if not self._seen:
-                self.slices()
-            yield from self._watch(timeout)
+            for event in self._http.lines("ResourceSlices", self._slice_path(), query, min(seconds + SLACK, SILENCE)):
+                yield change(event, self._version())
         except Failure as failure:
-            self._seen = ""
-            log.debug("the watch of ResourceSlices ended: %s", failure)
+            if failure.code is not Code.DEADLINE:
+                raise
+            log.debug("the watch of ResourceSlices was silent: %s", failure)
 
     def node_uid(self) -> str:
         found = self._http.call(f"node {self._node}", "GET", f"/api/v1/nodes/{quote(self._node, safe='')}")
@@ -95,6 +99,13 @@ class KubeCluster:
         body = event_body(notice, self._driver, self._node, api_version)
         path = f"/api/v1/namespaces/{quote(event_namespace(notice), safe='')}/events"
         self._http.call(f"Event for {notice.kind} {notice.name}", "POST", path, body=body)
+
+    def _post_slice(self, body: Json, query: dict[str, str]) -> Json:
+        metadata = body.get("metadata", {})
+        subject = f"ResourceSlice {metadata.get('name') or metadata.get('generateName', '')}"
+        sent = slice_to(self._version(), body)
+        found = self._http.call(subject, "POST", self._slice_path(), query=query, body=sent)
+        return slice_from(found, self._version())
 
     def _listed(self) -> Json:
         try:
@@ -147,19 +158,3 @@ class KubeCluster:
                 continue
             return
         raise conflict
-
-    def _watch(self, timeout: float) -> Iterator[None]:
-        seconds = max(1, math.ceil(timeout))
-        query = {**self._ours(), "watch": "1", "allowWatchBookmarks": "true", "resourceVersion": self._seen}
-        query["timeoutSeconds"] = str(seconds)
-        for event in self._http.lines("ResourceSlices", self._slice_path(), query, seconds + SILENCE):
-            if event.get("type") == "ERROR":  # most often 410: the version is too old to continue from
-                self._seen = ""
-                return
-            self._seen = _version_of(event) or self._seen
-            if event.get("type") in ("ADDED", "MODIFIED", "DELETED"):
-                yield None
-
-
-def _version_of(event: dict[str, Any]) -> str:
-    return str(event.get("object", {}).get("metadata", {}).get("resourceVersion", ""))

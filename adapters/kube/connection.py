@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,19 +15,26 @@ import yaml
 from kubernetes.client.configuration import Configuration
 from kubernetes.client.rest import RESTClientObject
 from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
+from kubernetes.utils.keepalive import tcp_keepalive_socket_options
 
 from adapters.kube.errors import parsed, status_failure, transport_failure
+from adapters.kube.watching import objects
 from ports.errors import Code, Failure
 
+log = logging.getLogger("knd.kube")
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 8.0
+UNAUTHORIZED = 401
 JSON_TYPE = "application/json"
-AGAIN = urllib3.Retry(total=1, redirect=0, status=0, backoff_factor=0.1)
+KEEP_ALIVE = tcp_keepalive_socket_options(30, 10, 3)  # a peer gone without a word is noticed after a minute
+RENEWAL = 30.0  # seconds between two looks for new credentials
+AGAIN = urllib3.Retry(total=1, redirect=0, status=0, backoff_factor=0.1, respect_retry_after_header=False)
 
 
 def load_configuration(kubeconfig: str) -> Any:
     """From a kubeconfig file, or from the pod's service account when the path is empty; INVALID when neither works."""
     configuration = Configuration()
+    configuration.socket_options = KEEP_ALIVE
     try:
         if kubeconfig:
             load_kube_config(config_file=kubeconfig, client_configuration=configuration)
@@ -39,9 +49,19 @@ def load_configuration(kubeconfig: str) -> Any:
 
 
 class Connection:
-    """Requests to the configured server. Safe for many threads."""
+    """Requests to the configured server. Safe for many threads.
 
-    def __init__(self, configuration: Any) -> None:
+    ``load`` gives the configuration. It is asked again when the server does not accept the credentials: those of a
+    kubeconfig may have been renewed in place (a service account's token is read again by the package itself).
+    """
+
+    def __init__(self, load: Callable[[], Any]) -> None:
+        self._load = load
+        self._lock = threading.Lock()
+        self._loaded = time.monotonic()
+        self._configure(load())
+
+    def _configure(self, configuration: Any) -> None:
         self._configuration = configuration
         self._pool = RESTClientObject(configuration).pool_manager
         self.server = str(configuration.host).rstrip("/")
@@ -61,7 +81,7 @@ class Connection:
         retries = AGAIN if method == "GET" else False
         answer = self._send(subject, method, path, query, body, content_type, timeout, retries=retries)
         if answer.status >= 300:
-            raise status_failure(subject, answer.status, answer.data)
+            raise _refusal(subject, answer)
         found = parsed(answer.data)
         if not found:
             raise Failure(Code.UNAVAILABLE, subject, f"{self.server} answered no JSON object", "is it an API server?")
@@ -73,8 +93,8 @@ class Connection:
         answer = self._send(subject, "GET", path, query, None, JSON_TYPE, limits, preload_content=False, retries=False)
         try:
             if answer.status >= 300:
-                raise status_failure(subject, answer.status, answer.data)
-            yield from _objects(answer)
+                raise _refusal(subject, answer)
+            yield from objects(answer.stream(65536, decode_content=True))
         except urllib3.exceptions.HTTPError as error:
             raise transport_failure(subject, self.server, error) from error
         finally:
@@ -101,9 +121,28 @@ class Connection:
         if data is not None:
             headers["Content-Type"] = content_type
         try:
-            return self._pool.request(method, url, body=data, headers=headers, timeout=timeout, **how)
+            answer = self._pool.request(method, url, body=data, headers=headers, timeout=timeout, **how)
+            if answer.status != UNAUTHORIZED or not self._renewed():
+                return answer
+            answer.close()
+            return self._pool.request(
+                method, url, body=data, headers={**headers, **self._credentials()}, timeout=timeout, **how
+            )
         except urllib3.exceptions.HTTPError as error:
             raise transport_failure(subject, self.server, error) from error
+
+    def _renewed(self) -> bool:
+        """Look for other credentials, now and then; True when there may be some."""
+        with self._lock:
+            if time.monotonic() < self._loaded + RENEWAL:
+                return False
+            self._loaded = time.monotonic()
+            try:
+                self._configure(self._load())
+            except Failure as failure:
+                log.warning("the credentials are not accepted, and there are no others: %s", failure)
+                return False
+            return True
 
     def _credentials(self) -> dict[str, str]:
         """Asked for each request: the package reads a service account's token again when its file has changed."""
@@ -114,8 +153,5 @@ class Connection:
         return {entry["key"]: entry["value"] for entry in settings if entry["in"] == "header" and entry["value"]}
 
 
-def _objects(answer: Any) -> Iterator[dict[str, Any]]:
-    rest = b""
-    for chunk in answer.stream(65536, decode_content=True):
-        *whole, rest = (rest + chunk).split(b"\n")
-        yield from (parsed(line) for line in whole if line.strip())
+def _refusal(subject: str, answer: Any) -> Failure:
+    return status_failure(subject, answer.status, answer.data, answer.headers.get("Retry-After"))

@@ -17,6 +17,7 @@ CODES = {
     405: Code.INVALID,
     406: Code.INVALID,
     409: Code.CONFLICT,
+    410: Code.CONFLICT,  # what was asked for is too long ago: list again
     413: Code.INVALID,
     415: Code.INVALID,
     422: Code.INVALID,
@@ -25,14 +26,15 @@ HINTS = {
     401: "the service account's token is not accepted; is this the right cluster?",
     403: "grant the service account this right (see manifests)",
 }
+LONGEST_WAIT = 300.0  # seconds that a server can make us wait
 NO_DRIVER_RIGHT = "changing status.devices requires"
 NO_SUCH_FIELD = "failed to create typed patch object"
 OTHER_UID = "metadata.uid: Invalid value"
 RIGHT_HINT = "grant associated-node:patch on resourceclaims/driver for this driver (see manifests)"
 
 
-def status_failure(subject: str, status: int, body: bytes) -> Failure:
-    """What an answer that is no success means. Recorded: an apply of an
+def status_failure(subject: str, status: int, body: bytes, retry_after: str | None = None) -> Failure:
+    """What an answer that is no success means; ``retry_after`` is the header. Recorded: an apply of an
     undeclared field is answered 500, without the right to a driver's entries 422, to a claim with another UID 422 as well."""
     text = status_text(body) or f"HTTP status {status}"
     if NO_DRIVER_RIGHT in text:
@@ -41,7 +43,13 @@ def status_failure(subject: str, status: int, body: bytes) -> Failure:
         return Failure(Code.CONFLICT, subject, text, "it was replaced by another one of the same name")
     if NO_SUCH_FIELD in text:
         return Failure(Code.INVALID, subject, text)
-    return Failure(CODES.get(status, Code.UNAVAILABLE), subject, text, HINTS.get(status, ""))
+    code, hint = CODES.get(status, Code.UNAVAILABLE), HINTS.get(status, "")
+    return Failure(code, subject, text, hint, retry_after=_seconds(retry_after) if code is Code.UNAVAILABLE else 0.0)
+
+
+def _seconds(retry_after: str | None) -> float:
+    """The API server writes seconds; a proxy's date is as good as nothing said."""
+    return min(float(retry_after), LONGEST_WAIT) if retry_after and retry_after.strip().isdigit() else 0.0
 
 
 def transport_failure(subject: str, server: str, error: urllib3.exceptions.HTTPError) -> Failure:

@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from adapters.standin.api_bookmarks import Bookmarks
 from adapters.standin.api_errors import ApiError
 from adapters.standin.api_request import Object, Request
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 LARGEST_BODY = 3 << 20
 LONGEST_WATCH = 1800.0
+BUSY = (429, 503)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -87,8 +89,10 @@ class Handler(BaseHTTPRequestHandler):
             raise ApiError(406, "NotAcceptable", "406: Not Acceptable\n\nAvailable representations: application/json")
 
     def _send(self, status: int, body: Object) -> None:
-        data = json.dumps(body, ensure_ascii=False).encode() + b"\n"
+        data = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
         self.send_response(status)
+        if status in BUSY and self._api.retry_after:
+            self.send_header("Retry-After", str(self._api.retry_after))
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
@@ -112,15 +116,20 @@ class Handler(BaseHTTPRequestHandler):
     def _follow(self, request: Request, after: int) -> None:
         seconds = request.query.get("timeoutSeconds", "")
         end = time.monotonic() + (float(seconds) if seconds.isdigit() else LONGEST_WATCH)
+        marks = Bookmarks(request, self._api.bookmark_seconds, end)
         while time.monotonic() < end and not self._api.stopped:
-            for change in self._api.store.next_changes("resourceslices", after, end, lambda: self._api.stopped):
+            until = min(end, marks.due)
+            for change in self._api.store.next_changes("resourceslices", after, until, lambda: self._api.stopped):
                 after = change.version
                 event = self._api.routes.slices.event(request, change)
                 if event is not None:
                     self._chunk(event)
+            version = self._api.store.caught_up("resourceslices", after) if marks.take() else None
+            if version is not None:
+                self._chunk(marks.event(version))
 
     def _chunk(self, event: Object) -> None:
-        data = json.dumps(event, ensure_ascii=False).encode() + b"\n"
+        data = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
         self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
 
 

@@ -97,6 +97,11 @@ class Store:
             self.changed.wait_for(lambda: stopped() or self._later(resource, after), max(0.0, end - time.monotonic()))
             return self._later(resource, after)
 
+    def caught_up(self, resource: str, after: int) -> int | None:
+        """The version of now, for who has seen all changes up to ``after``; None when there are later ones."""
+        with self.changed:
+            return None if self._later(resource, after) else self.version
+
     def _later(self, resource: str, after: int) -> list[Change]:
         return [change for change in self.history if change.version > after and change.resource == resource]
 

@@ -32,6 +32,8 @@ class StandinApiServer:
         self.store = Store()
         self.routes = Routes(self.store, versions)
         self.requests: list[Request] = []
+        self.retry_after = 0
+        self.bookmark_seconds = 60.0
         self._failures: list[ApiError] = []
         self._port = 0
         self._server: _Server | None = None

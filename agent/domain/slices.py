@@ -119,8 +119,10 @@ def _indexed(node: str, existing: Iterable[Json]) -> Iterator[tuple[int, Json]]:
 
 
 def _same(wanted: Pool, index: int, body: Json, learned: Learned) -> bool:
-    spec = {name: value for name, value in body["spec"].items() if name != "devices"}
-    if spec != _spec(wanted, _generation(body)) or body["metadata"].get("ownerReferences") != _owners(wanted):
+    spec = _spec(wanted, _generation(body))
+    if {name: body["spec"].get(name) for name in spec} != spec:  # what a newer server adds is its own affair
+        return False
+    if body["metadata"].get("ownerReferences") != _owners(wanted):
         return False
     stored = devices_of(body)
     pairs = zip(wanted.pages[index], stored, strict=False)

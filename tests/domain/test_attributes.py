@@ -181,7 +181,7 @@ def test_of_too_many_attributes_those_stay_that_classes_select_by() -> None:
     first: dict[str, AttributeValue] = {
         "resource.kubernetes.io/pcieRoot": "pci0000:00",
         "dra.net/ifName": "ens1",
-        "dra.net/zzz": 1,
+        "dra.net/mtu": 1500,
     }
     found = render(made(attributes | first, capacity={"dra.net/bandwidth": 1}), DRIVER)
     kept = found.body["attributes"]

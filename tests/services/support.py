@@ -70,7 +70,7 @@ class FakeMeter:
         self.count(name, **labels)
 
     def show(self, name: str, value: float, **labels: str) -> None:
-        self.values[name] = value
+        self.values[name + (str(labels) if labels else "")] = value
 
 
 class KeptNotices(Notices):

@@ -18,7 +18,7 @@ from ports.errors import Code, Failure
 from ports.outbox import Holding
 from tests.contracts.cluster.fake import FakeCluster
 from tests.domain.values import device
-from tests.services.support import DRIVER, NODE, FakeMeter
+from tests.services.support import DRIVER, NODE, FakeMeter, KeptNotices
 from tests.support.clock import FakeClock
 from tests.support.shelf import MemoryShelf
 
@@ -32,6 +32,8 @@ class Bench:
     def __init__(self, keeps: Callable[[Mapping[str, AttributeValue]], bool] = lambda _: True) -> None:
         self.cluster = FakeCluster(NODE, DRIVER)
         self.meter = FakeMeter()
+        self.clock = FakeClock()
+        self.notices = KeptNotices()
         self.shelf: MemoryShelf[Holding] = MemoryShelf()
         self.inventories = Inventories(self.shelf)
         self.publishing = Publishing(
@@ -40,8 +42,9 @@ class Bench:
             cluster=self.cluster,
             inventories=self.inventories,
             keeps=keeps,
-            clock=FakeClock(),
+            clock=self.clock,
             meter=self.meter,
+            notices=self.notices,
         )
         self.inventories.tell(self.publishing.wake)
 
@@ -230,7 +233,7 @@ def test_the_feed_is_followed_whatever_happens_to_it() -> None:
 
 def test_the_end_of_a_watch_is_a_comparison_too_because_an_event_may_have_been_missed() -> None:
     bench = Bench()
-    bench.cluster.changes = lambda timeout: iter(())  # type: ignore[method-assign]
+    bench.cluster.changes = lambda version, timeout: iter(())  # type: ignore[method-assign]
     bench.show(device("ens1"))
     with bench.running():
         eventually(lambda: bench.published() == ["ens1"])

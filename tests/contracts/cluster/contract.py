@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -28,6 +29,10 @@ class Others(Protocol):
 
     def remove_slice(self, name: str) -> None:
         """Delete a slice behind our back."""
+        ...
+
+    def forget_history(self) -> None:
+        """The server forgets what happened to slices until now."""
         ...
 
     def device_status(self, claim: ClaimRef) -> list[Json]:
@@ -61,7 +66,7 @@ class ClusterContract:
         made = cluster.create_slice(slice_body())
         assert made["metadata"]["name"].startswith("0-dra.net-node1-")
         assert made["metadata"]["uid"]
-        (listed,) = cluster.slices()
+        (listed,) = cluster.slices().bodies
         assert listed["metadata"]["resourceVersion"] == made["metadata"]["resourceVersion"]
         assert listed["spec"] == made["spec"]
 
@@ -70,7 +75,7 @@ class ClusterContract:
             body = slice_body()
             body["spec"][part] = value
             cluster.create_slice(body)
-        assert cluster.slices() == ()
+        assert cluster.slices().bodies == ()
 
     def test_a_name_that_is_taken_is_a_conflict(self, cluster: Cluster) -> None:
         cluster.create_slice(slice_body(name="mine"))
@@ -81,7 +86,7 @@ class ClusterContract:
         changed = {**made, "spec": slice_body(2, ("eth1", "eth2"))["spec"]}
         updated = cluster.update_slice(changed)
         assert updated["metadata"]["resourceVersion"] != made["metadata"]["resourceVersion"]
-        (listed,) = cluster.slices()
+        (listed,) = cluster.slices().bodies
         assert [device["name"] for device in listed["spec"]["devices"]] == ["eth1", "eth2"]
 
     def test_an_update_from_an_old_version_is_a_conflict(self, cluster: Cluster) -> None:
@@ -98,29 +103,59 @@ class ClusterContract:
         made = cluster.create_slice(slice_body())
         for _ in range(2):
             cluster.delete_slice(made["metadata"]["name"])
-        assert cluster.slices() == ()
+        assert cluster.slices().bodies == ()
 
-    def test_a_change_since_the_last_list_is_seen_at_once(self, cluster: Cluster, others: Others) -> None:
+    def test_a_slice_that_would_be_accepted_is_not_stored_by_a_try(self, cluster: Cluster) -> None:
+        cluster.try_slice(slice_body())
+        cluster.try_slice(slice_body())
+        assert cluster.slices().bodies == ()
+
+    def test_what_happens_after_a_list_is_seen_as_it_was_stored(self, cluster: Cluster, others: Others) -> None:
         made = cluster.create_slice(slice_body())
-        cluster.slices()
+        version = cluster.slices().version
+        updated = cluster.update_slice({**made, "spec": slice_body(2)["spec"]})
         others.remove_slice(made["metadata"]["name"])
-        assert next(iter(cluster.changes(5.0))) is None
-        assert cluster.slices() == ()
+        first, second = itertools.islice(cluster.changes(version, 10.0), 2)
+        assert (first.body, first.gone) == (updated, False)
+        assert first.version == updated["metadata"]["resourceVersion"]
+        assert second.gone
+        assert second.body is not None
+        assert second.body["metadata"]["name"] == made["metadata"]["name"]
+
+    def test_a_watch_goes_on_from_the_version_of_what_it_saw(self, cluster: Cluster) -> None:
+        version = cluster.slices().version
+        for name in ("a", "b", "c"):
+            cluster.create_slice(slice_body(name=name))
+        seen = []
+        for _ in range(3):
+            change = next(iter(cluster.changes(version, 10.0)))
+            assert change.body is not None
+            seen.append(change.body["metadata"]["name"])
+            version = change.version
+        assert seen == ["a", "b", "c"]
 
     def test_a_change_while_waiting_is_seen(self, cluster: Cluster, others: Others) -> None:
         made = cluster.create_slice(slice_body())
-        cluster.slices()
+        version = cluster.slices().version
         timer = threading.Timer(0.3, others.remove_slice, (made["metadata"]["name"],))
         timer.start()
         try:
-            assert next(iter(cluster.changes(10.0))) is None
+            assert next(change for change in cluster.changes(version, 30.0) if change.body).gone
         finally:
             timer.join()
 
+    def test_slices_of_others_are_not_watched(self, cluster: Cluster) -> None:
+        version = cluster.slices().version
+        cluster.create_slice({**slice_body(), "spec": {**slice_body()["spec"], "nodeName": "node2"}})
+        assert [change for change in cluster.changes(version, 0.1) if change.body] == []
+
+    def test_a_version_that_is_too_old_is_a_conflict(self, cluster: Cluster, others: Others) -> None:
+        version = cluster.slices().version
+        others.forget_history()
+        assert _code(lambda: list(cluster.changes(version, 5.0))) is Code.CONFLICT
+
     def test_without_changes_the_wait_ends(self, cluster: Cluster) -> None:
-        cluster.create_slice(slice_body())
-        cluster.slices()
-        assert list(cluster.changes(0.1)) == []
+        assert [change for change in cluster.changes(cluster.slices().version, 0.1) if change.body] == []
 
     def test_a_claim_is_read_as_it_is_now(self, cluster: Cluster, others: Others) -> None:
         claim = others.create_claim("one")

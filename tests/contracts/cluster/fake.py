@@ -2,7 +2,7 @@
 
 It validates no field of a slice (the stand-in API server does); it keeps versions, UIDs, conflicts and deletions, which
 is what the services above decide by. ``fail`` makes the next calls fail, ``dropped_device_fields`` plays a server whose
-feature gates are off: it drops those fields of devices silently.
+feature gates are off: it drops those fields of devices silently. ``refuses`` is any further rule: its words, or nothing.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import copy
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ports.cluster import Json, Notice
+from ports.cluster import Change, Json, Listed, Notice
 from ports.errors import Code, Failure
 from ports.plan import ClaimRef
 
@@ -30,13 +30,14 @@ class FakeCluster:
         self.notices: list[Notice] = []
         self.calls: list[str] = []
         self.dropped_device_fields: set[str] = set()
+        self.refuses: Callable[[Json], str] = lambda _: ""
         self._changed = threading.Condition()
         self._slices: dict[str, dict[str, Any]] = {}
         self._claims: dict[tuple[str, str], dict[str, Any]] = {}
         self._owned: dict[tuple[str, str], dict[str, set[Key]]] = {}
         self._version = 0
-        self._slice_changes = 0
-        self._seen = 0
+        self._compacted = 0
+        self._history: list[Change] = []
         self._failures: list[Failure] = []
         self._node_uid = str(uuid.uuid4())
 
@@ -59,20 +60,25 @@ class FakeCluster:
             self._merge(stored, devices, manager)
             self._stamp(stored)
 
-    def slices(self) -> tuple[Json, ...]:
+    def slices(self) -> Listed:
         with self._changed:
             self._called("slices")
-            self._seen = self._slice_changes
-            return self.stored_slices()
+            return Listed(version=str(self._version), bodies=self.stored_slices())
 
     def stored_slices(self) -> tuple[Json, ...]:
-        """What there is, for whoever looks from outside: a list by the driver would move its watch on."""
+        """What there is, for whoever looks from outside."""
         with self._changed:
             return tuple(copy.deepcopy(body) for _, body in sorted(self._slices.items()) if self._ours(body))
+
+    def try_slice(self, body: Json) -> None:
+        with self._changed:
+            self._called("try_slice")
+            self._judge(body)
 
     def create_slice(self, body: Json) -> Json:
         with self._changed:
             self._called("create_slice")
+            self._judge(body)
             stored = self._stored(body)
             metadata = stored.setdefault("metadata", {})
             if "name" not in metadata:
@@ -92,6 +98,7 @@ class FakeCluster:
             version = body["metadata"].get("resourceVersion")
             if version not in (None, old["metadata"]["resourceVersion"]):
                 raise Failure(Code.CONFLICT, f"ResourceSlice {name}", "the object has been modified")
+            self._judge(body)
             stored = self._stored(body)
             stored["metadata"] = {**old["metadata"], **stored["metadata"]}
             return self._put_slice(stored)
@@ -101,12 +108,15 @@ class FakeCluster:
             self._called("delete_slice")
             self._remove(name)
 
-    def changes(self, timeout: float) -> Iterator[None]:
+    def changes(self, version: str, timeout: float) -> Iterator[Change]:
         with self._changed:
             self._called("changes")
-        end = time.monotonic() + timeout
-        while self._wait_for_change(end):
-            yield None
+            if int(version) < self._compacted:
+                raise Failure(Code.CONFLICT, "watch", "too old resource version")
+        end, seen = time.monotonic() + timeout, int(version)
+        while (change := self._next_change(seen, end)) is not None:
+            seen = int(change.version)
+            yield change
 
     def node_uid(self) -> str:
         with self._changed:
@@ -135,6 +145,13 @@ class FakeCluster:
         """Somebody deletes a claim."""
         with self._changed:
             del self._claims[namespace, name]
+
+    def compact(self) -> None:
+        """The server forgets what happened: a watch from any earlier version is too old."""
+        with self._changed:
+            self._history.clear()
+            self._version += 1
+            self._compacted = self._version
 
     def remove_slice(self, name: str) -> None:
         """Somebody else (the kubelet) deletes a slice."""
@@ -169,6 +186,11 @@ class FakeCluster:
         status["devices"] = list({**kept, **applied}.values())
         owned[manager] = set(applied)
 
+    def _judge(self, body: Json) -> None:
+        refusal = self.refuses(body)
+        if refusal:
+            raise Failure(Code.INVALID, "ResourceSlice", refusal)
+
     def _ours(self, body: Mapping[str, Any]) -> bool:
         spec = body.get("spec", {})
         return bool(spec.get("driver") == self.driver and spec.get("nodeName") == self.node)
@@ -182,28 +204,30 @@ class FakeCluster:
 
     def _put_slice(self, stored: dict[str, Any]) -> Json:
         self._slices[stored["metadata"]["name"]] = self._stamp(stored)
-        self._slice_changes += 1
-        self._changed.notify_all()
+        self._happened(stored, gone=False)
         return copy.deepcopy(stored)
 
     def _remove(self, name: str) -> None:
-        if self._slices.pop(name, None) is not None:
-            self._slice_changes += 1
-            self._changed.notify_all()
+        gone = self._slices.pop(name, None)
+        if gone is not None:
+            self._happened(self._stamp(gone), gone=True)
+
+    def _happened(self, body: dict[str, Any], *, gone: bool) -> None:
+        self._history.append(Change(version=str(self._version), body=copy.deepcopy(body), gone=gone))
+        self._changed.notify_all()
 
     def _stamp(self, stored: dict[str, Any]) -> dict[str, Any]:
         self._version += 1
         stored["metadata"]["resourceVersion"] = str(self._version)
         return stored
 
-    def _moved(self) -> bool:
-        return self._slice_changes > self._seen
+    def _next_change(self, seen: int, end: float) -> Change | None:
+        def found() -> Change | None:
+            ours = (change for change in self._history if change.body is not None and self._ours(change.body))
+            return next((change for change in ours if int(change.version) > seen), None)
 
-    def _wait_for_change(self, end: float) -> bool:
         with self._changed:
-            changed = self._changed.wait_for(self._moved, max(0.0, end - time.monotonic()))
-            self._seen += changed
-            return changed
+            return self._changed.wait_for(found, max(0.0, end - time.monotonic()))
 
 
 def entry_key(entry: Mapping[str, Any]) -> Key:

@@ -30,6 +30,9 @@ class FakeOthers:
     def remove_slice(self, name: str) -> None:
         self._cluster.remove_slice(name)
 
+    def forget_history(self) -> None:
+        self._cluster.compact()
+
     def device_status(self, claim: ClaimRef) -> list[Json]:
         return list(self._cluster.device_status(claim.namespace, claim.name))
 

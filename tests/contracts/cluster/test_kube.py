@@ -31,6 +31,11 @@ class ServerOthers:
     def remove_slice(self, name: str) -> None:
         self._server.store.remove(("resourceslices", "", name))
 
+    def forget_history(self) -> None:
+        """Something else changes first: a version is too old only when something happened after it."""
+        self._server.store.add(("nodes", "", "another"), {"kind": "Node", "apiVersion": "v1"})
+        self._server.store.compact()
+
     def device_status(self, claim: ClaimRef) -> list[Json]:
         """Without the ``conditions: null`` that a server adds to an entry that has none."""
         stored = self._server.device_status(claim.namespace, claim.name)

@@ -57,7 +57,7 @@ def test_only_a_read_is_repeated(rude: Rude, tmp_path: Path, method: str, times:
         "contexts": [{"name": "rude", "context": {"cluster": "rude", "user": "rude"}}],
     }
     (tmp_path / "config").write_text(json.dumps(config))
-    connection = Connection(load_configuration(str(tmp_path / "config")))
+    connection = Connection(lambda: load_configuration(str(tmp_path / "config")))
     with pytest.raises(Failure) as caught:
         connection.call("thing", method, "/thing", body=None if method == "GET" else {})
     connection.close()

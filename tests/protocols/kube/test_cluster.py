@@ -18,6 +18,7 @@ from kubernetes.config import incluster_config
 from adapters.kube import connection
 from adapters.kube.cluster import KubeCluster
 from adapters.kube.versions import choose, claim_from, slice_from, slice_to
+from adapters.kube.watching import change, objects
 from adapters.standin.apiserver import StandinApiServer
 from ports.cluster import Notice
 from ports.errors import Code, Failure
@@ -99,14 +100,14 @@ def test_a_server_that_is_away_is_unavailable_and_found_again(server: StandinApi
         cluster.slices()
     assert caught.value.code is Code.UNAVAILABLE
     server.start()
-    assert cluster.slices() == ()
+    assert cluster.slices().bodies == ()
 
 
 def test_a_connection_broken_by_a_restart_of_the_server_does_not_fail_the_next_read(
     server: StandinApiServer, cluster: KubeCluster
 ) -> None:
     for _ in range(5):
-        assert cluster.slices() == ()
+        assert cluster.slices().bodies == ()
         server.stop()
         server.start()
 
@@ -167,7 +168,7 @@ def test_a_version_that_the_server_no_longer_serves_is_looked_up_again(
     server.routes._versions = ("v1beta1",)
     with pytest.raises(Failure):
         cluster.slices()
-    assert len(cluster.slices()) == 1
+    assert len(cluster.slices().bodies) == 1
 
 
 def test_v1beta1_nests_devices_and_flattens_requests() -> None:
@@ -250,35 +251,73 @@ def test_a_merge_patch_that_lost_a_race_is_tried_again(server: StandinApiServer,
     assert [found["device"] for found in server.device_status("default", "raw")] == ["eth1"]
 
 
-def test_a_watch_whose_version_expired_ends_and_the_next_one_works(
+def test_a_watch_that_the_server_breaks_off_is_a_failure_and_so_is_one_that_cannot_begin(
     server: StandinApiServer, cluster: KubeCluster
 ) -> None:
-    cluster.slices()
-    cluster.create_slice(slice_body())
-    server.store.compact()
-    assert list(cluster.changes(1.0)) == []
-    cluster.slices()
-    server.delete_slices()
-    assert next(iter(cluster.changes(5.0))) is None
-
-
-def test_a_watch_ends_when_the_server_goes_away(server: StandinApiServer, cluster: KubeCluster) -> None:
-    cluster.slices()
+    version = cluster.slices().version
     timer = threading.Timer(0.3, server.stop)
     timer.start()
-    assert list(cluster.changes(30.0)) == []
-    timer.join()
-    assert list(cluster.changes(30.0)) == []
+    for _ in range(2):
+        with pytest.raises(Failure) as caught:
+            list(cluster.changes(version, 30.0))
+        assert caught.value.code is Code.UNAVAILABLE
+        timer.join()
 
 
-def test_no_change_is_lost_between_two_watches(server: StandinApiServer, cluster: KubeCluster) -> None:
+def test_a_bookmark_moves_the_version_on_and_is_no_change(server: StandinApiServer, cluster: KubeCluster) -> None:
+    version = cluster.slices().version
+    cluster.create_slice({**slice_body(), "spec": {**slice_body()["spec"], "nodeName": "node2"}})
+    marks = list(cluster.changes(version, 1.0))
+    assert [mark.body for mark in marks] == [None] * len(marks)
+    assert int(marks[-1].version) > int(version)
+
+
+def test_a_watch_that_says_nothing_for_too_long_ends_so_that_it_can_begin_again(
+    server: StandinApiServer, cluster: KubeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.kube.cluster.SILENCE", 0.2)
+    assert list(cluster.changes(cluster.slices().version, 600.0)) == []
+
+
+@pytest.mark.parametrize("line", [b"{}", b"nonsense", b'{"type":"NEW","object":{}}', b'{"type":"ADDED","object":1}'])
+def test_an_event_that_is_none_ends_the_watch_as_a_failure(line: bytes) -> None:
+    (event,) = objects([line[:3], line[3:] + b"\n"])
+    with pytest.raises(Failure, match="an event that is none") as caught:
+        change(event, "v1")
+    assert caught.value.code is Code.UNAVAILABLE
+
+
+@pytest.mark.parametrize(("header", "seconds"), [(7, 7.0), (86400, 300.0), (0, 0.0)])
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_server_says_for_how_long_it_wants_to_be_left_alone(
+    server: StandinApiServer, cluster: KubeCluster, status: int, header: int, seconds: float
+) -> None:
+    version = cluster.slices().version
+    server.retry_after = header
+    server.fail(status, "TooManyRequests", "the server has received too many requests", times=2)
+    for call in (lambda: cluster.slices(), lambda: cluster.create_slice(slice_body())):
+        with pytest.raises(Failure, match="too many requests") as caught:
+            call()
+        assert (caught.value.code, caught.value.retry_after) == (Code.UNAVAILABLE, seconds)
+    assert len(list(cluster.changes(version, 1.0))) >= 1
+
+
+def test_credentials_that_were_renewed_in_place_are_found(
+    server: StandinApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(tmp_path / "kubeconfig")
+    cluster = KubeCluster(server.kubeconfig(path), NODE, DRIVER)
     cluster.slices()
-    for count in range(5):
-        cluster.create_slice(slice_body(name=f"s{count}"))
-    first = cluster.changes(5.0)
-    assert next(iter(first)) is None
-    del first
-    assert len(list(cluster.changes(1.0))) == 4
+    server.token = "another"
+    with pytest.raises(Failure, match="not accepted"):
+        cluster.slices()  # too soon after the last look
+    monkeypatch.setattr(connection, "RENEWAL", 0.0)
+    (tmp_path / "kubeconfig").write_text("{half written")
+    with pytest.raises(Failure, match="not accepted"):
+        cluster.slices()
+    server.kubeconfig(path)
+    assert cluster.slices().bodies == ()
+    cluster.close()
 
 
 def test_an_event_names_its_object_and_whoever_reports(server: StandinApiServer, cluster: KubeCluster) -> None:
