@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, replace
 
-from ports.devices import Link, LinkFacts, Offloads, Program, Switch, Tuning
+from ports.devices import Link, LinkFacts, Offloads, Program, Setting, Switch, Tuning
 
 LINK_KEYS = ("name", "mac", "mtu", "up", "flags")
 
 
 def changed(before: LinkFacts, now: LinkFacts) -> tuple[str, ...]:
-    """What is not as it was. The carrier and those who look at all packets come and go by themselves."""
+    """What is not as it was. The carrier and those who look at all packets come and go by themselves.
+
+    Nor do settings of the hardware count, which no plan is made of: some drivers tell what they chose themselves.
+    """
     one, other = _steady(before), _steady(now)
     return tuple(_words(field.name) for field in fields(LinkFacts) if _differs(one, other, field.name))
 
@@ -32,8 +35,21 @@ def link_differences(now: Link, before: Link) -> tuple[str, ...]:
 
 
 def to_switch(before: Offloads, now: Offloads) -> Offloads:
-    """The features and flags that are to be switched back."""
-    return Offloads(features=_switched(before.features, now.features), flags=_switched(before.flags, now.flags))
+    """The features and flags that are to be switched back, and the settings of the families in which something differs.
+
+    A setting that is not told now is no difference: it follows from another one that is.
+    """
+    return Offloads(
+        features=_switched(before.features, now.features),
+        flags=_switched(before.flags, now.flags),
+        settings=tuple(setting for setting in before.settings if setting.family in _families(before, now)),
+    )
+
+
+def to_set(before: Offloads, now: Offloads) -> tuple[Setting, ...]:
+    """The settings that are other ones now."""
+    values = {setting.name: setting.value for setting in now.settings}
+    return tuple(setting for setting in before.settings if values.get(setting.name, setting.value) != setting.value)
 
 
 def to_tune(before: Tuning, now: Tuning) -> Tuning:
@@ -60,17 +76,27 @@ def _lacking(before: LinkFacts, now: LinkFacts) -> Iterator[str]:
     for key in ("addresses", "routes", "rules", "neighbours", "sysctls", "rdma"):
         if not set(getattr(before, key)) <= set(getattr(now, key)):
             yield _words(key)
-    if to_switch(before.offloads, now.offloads) != Offloads():
-        yield "offloads"
+    yield from _hardware(before.offloads, now.offloads)
     if foreign(now.programs, before.programs) or foreign(before.programs, now.programs):
         yield "eBPF programs"
     if now.promiscuity > before.promiscuity:  # fewer than before: those who wanted all packets are gone
         yield "promiscuity"
 
 
+def _hardware(before: Offloads, now: Offloads) -> Iterator[str]:
+    wrong = to_switch(before, now)
+    if wrong.features or wrong.flags:
+        yield "offloads"
+    yield from (setting.name for setting in to_set(before, now))
+
+
+def _families(before: Offloads, now: Offloads) -> frozenset[str]:
+    return frozenset(setting.family for setting in to_set(before, now))
+
+
 def _steady(facts: LinkFacts) -> LinkFacts:
     """Without what comes and goes by itself, and without what only ``inspect`` tells."""
-    offloads = replace(facts.offloads, fixed=())
+    offloads = replace(facts.offloads, fixed=(), settings=())
     return replace(facts, link=replace(facts.link, operstate=""), offloads=offloads, promiscuity=0)
 
 

@@ -43,7 +43,8 @@ def alike(one: Plan, other: Plan) -> bool:
 def _device(site: Site) -> DevicePlan:
     plan, now = site.plan, _now(site)
     policy.check_departing(plan, now, _why_needed(site, now), site.machine.exclusions.denies(now))
-    return rebased(plan, now) if changed(plan.before, now) else plan
+    settings = (plan.before.offloads.settings, now.offloads.settings)  # no plan is made of them, but the host has them
+    return rebased(plan, now) if changed(plan.before, now) or settings[0] != settings[1] else plan
 
 
 def _why_needed(site: Site, now: LinkFacts) -> str:

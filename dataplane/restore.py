@@ -95,8 +95,10 @@ def _link(machine: Machine, index: int, before: LinkFacts, now: LinkFacts) -> It
 
 def _settings(machine: Machine, index: int, before: LinkFacts, now: LinkFacts) -> Iterator[Act]:
     host = machine.kernel.host
-    if (offloads := to_switch(before.offloads, now.offloads)) != Offloads():
-        yield partial(machine.offloads.write, host, index, offloads)
+    offloads = to_switch(before.offloads, now.offloads)
+    for part in (replace(offloads, settings=()), Offloads(settings=offloads.settings)):
+        if part != Offloads():
+            yield partial(machine.offloads.write, host, index, part)
     differing = (sysctl for sysctl in before.sysctls if sysctl not in now.sysctls)
     for sysctl in sorted(differing, key=_switch_first):
         yield partial(host.set_sysctl, index, sysctl)

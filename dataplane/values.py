@@ -122,7 +122,9 @@ def tuning_mistakes(tuning: Tuning) -> Iterator[str]:
 
 
 def offload_mistakes(offloads: Offloads) -> Iterator[str]:
-    """Names that are none of a feature or flag, or that are given twice."""
+    """Names that are none of a feature or flag, or that are given twice; and settings, which no claim can have."""
+    if offloads.settings:
+        yield "settings of the hardware are nothing that a plan changes"
     for switches in (offloads.features, offloads.flags):
         names = [switch.name for switch in switches]
         yield from (f"{name!r} is no name of a feature" for name in names if not SWITCH_NAME.fullmatch(name))

@@ -15,10 +15,13 @@ from ports.kernel import Kernel, Namespace
 
 
 class OffloadControl(Protocol):
-    """Features and private flags of a link, by ethtool netlink."""
+    """Features, private flags and hardware settings of a link, by ethtool netlink."""
 
     def read(self, namespace: Namespace, ifindex: int) -> Offloads:
-        """Changeable features with their state, and private flags. A link without ethtool has none."""
+        """Changeable features with their state, private flags, settings. A link without ethtool has none.
+
+        What follows from a negotiation, and so changes by itself, is no setting.
+        """
         ...
 
     def fixed(self, namespace: Namespace, ifindex: int) -> tuple[Switch, ...]:
@@ -26,7 +29,10 @@ class OffloadControl(Protocol):
         ...
 
     def write(self, namespace: Namespace, ifindex: int, wish: Offloads) -> None:
-        """Switch these. KERNEL when the driver did something else, naming what; nothing is sent when all is so already."""
+        """Switch these. KERNEL when the driver did something else, naming what; nothing is sent when all is so already.
+
+        INVALID: something that this driver does not have.
+        """
         ...
 
 

@@ -213,16 +213,34 @@ class Sysctl:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Offloads:
-    """What ethtool switches: features by kernel name and the driver's private flags, each on or off.
+class Setting:
+    """Something of the hardware that ethtool sets, by family and name: ``rings/rx``, ``coalesce/rx-usecs``, ``pause/autoneg``.
 
-    As facts: those the hardware can change (``features``) and all flags. As a wish: only those to be set. ``fixed`` is
-    told by ``inspect`` alone, for whoever plans: the features that nobody can change here.
+    The value is a number in decimal; of a set of modes or bytes (``link/advertised``, ``rss/key``) it is hexadecimal.
+    """
+
+    name: str
+    value: str
+
+    @property
+    def family(self) -> str:
+        """What it is set together with."""
+        return self.name.partition("/")[0]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Offloads:
+    """What ethtool switches: features by kernel name and the driver's private flags, each on or off; and its settings.
+
+    As facts: those the hardware can change (``features``), all flags, and what of the ``settings`` the driver tells. As a
+    wish: only those to be set. ``fixed`` is told by ``inspect`` alone, for whoever plans: the features that nobody can
+    change here.
     """
 
     features: tuple[Switch, ...] = ()
     flags: tuple[Switch, ...] = ()
     fixed: tuple[Switch, ...] = ()
+    settings: tuple[Setting, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,16 +1,19 @@
-"""ethtool's bitsets in their long form: a list of bits with their names, so that nobody has to know a number.
+"""ethtool's bitsets in their long form, a list of bits with their names, so that nobody has to know a number; and as one.
 
-A list with a mask says of each bit whether it is on; one without (NOMASK) holds only those that are on.
+A list with a mask says of each bit whether it is on; one without (NOMASK) holds only those that are on. The short form is
+for what is only given back: a hundred link modes by name would be four thousand bytes.
 """
 
 from __future__ import annotations
 
+import struct
+import sys
 from collections.abc import Iterable
 
 from adapters.talk.conversation import attribute, attributes, nest
 from ports.devices import Switch
 
-NOMASK, BITS, BIT = 1, 3, 1  # ETHTOOL_A_BITSET_*
+NOMASK, SIZE, BITS, BITMAP, MASK, BIT = 1, 2, 3, 4, 5, 1  # ETHTOOL_A_BITSET_*
 NAME, VALUE = 2, 3  # ETHTOOL_A_BITSET_BIT_*
 
 
@@ -24,6 +27,22 @@ def decoded(data: bytes) -> dict[str, bool]:
     found = dict(attributes(data))
     bits = (dict(attributes(value)) for kind, value in attributes(found.get(BITS, b"")) if kind == BIT)
     return {_text(bit[NAME]): NOMASK in found or VALUE in bit for bit in bits if bit.get(NAME, b"\0")[:1] != b"\0"}
+
+
+def packed(kind: int, number: int) -> bytes:
+    """The attribute that sets exactly the bits of the number, in the short form."""
+    words = max(1, (number.bit_length() + 31) // 32)
+    value = number.to_bytes(4 * words, "little")
+    if sys.byteorder == "big":
+        value = b"".join(value[at : at + 4][::-1] for at in range(0, len(value), 4))
+    return nest(kind, attribute(NOMASK, b""), attribute(SIZE, struct.pack("=I", 32 * words)), attribute(BITMAP, value))
+
+
+def unpacked(data: bytes, kind: int) -> int:
+    """The number of a set in the short form: its bits (BITMAP), or those that it speaks of (MASK)."""
+    value = dict(attributes(data)).get(kind, b"")
+    words = struct.unpack(f"={len(value) // 4}I", value)
+    return sum(word << 32 * at for at, word in enumerate(words))
 
 
 def _bit(switch: Switch) -> bytes:

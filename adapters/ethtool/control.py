@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from adapters.ethtool.family import Ethtool, Features
+from adapters.ethtool import hardware
+from adapters.ethtool.family import NAME, Ethtool, Features
 from adapters.talk.conversation import Talk
+from adapters.talk.generic import NETLINK_GENERIC, family
 from adapters.talk.inside import inside
 from ports.devices import Offloads, Switch
 from ports.errors import Code, Failure
 from ports.kernel import Namespace
 
-NETLINK_GENERIC = 16  # linux/netlink.h
 T = TypeVar("T")
 
 
 class EthtoolOffloads:
-    """Implements ``ports.controls.OffloadControl``. Nothing is kept between calls; reading takes no capability.
+    """Implements ``ports.controls.OffloadControl``. Only the number of ethtool's messages is kept between calls.
+
+    Reading takes no capability, but wake-on-LAN is told only to whoever has CAP_NET_ADMIN.
 
     The state of a feature is what is active now. Writing takes CAP_NET_ADMIN over the namespace's user namespace.
     ``timeout``: seconds that a call may take.
@@ -25,6 +28,7 @@ class EthtoolOffloads:
 
     def __init__(self, timeout: float = 10.0) -> None:
         self._timeout = timeout
+        self._family: int | None = None
 
     def read(self, namespace: Namespace, ifindex: int) -> Offloads:
         """The features that ethtool can change, and the private flags; each sorted by name."""
@@ -42,7 +46,8 @@ class EthtoolOffloads:
     def _with(self, namespace: Namespace, ifindex: int, act: Callable[[Ethtool], T]) -> T:
         def run() -> T:
             with Talk(NETLINK_GENERIC, self._timeout) as talk:
-                return act(Ethtool(talk, ifindex))
+                self._family = self._family or family(talk, NAME)
+                return act(Ethtool(talk, ifindex, self._family))
 
         try:
             return inside(namespace.fileno(), self._timeout, f"interface #{ifindex}", run)
@@ -53,7 +58,9 @@ class EthtoolOffloads:
 def _read(ethtool: Ethtool) -> Offloads:
     features = ethtool.features()
     changeable = {} if features is None else {name: features.state[name] for name in features.changeable}
-    return Offloads(features=_switches(changeable), flags=_switches(ethtool.flags()))
+    return Offloads(
+        features=_switches(changeable), flags=_switches(ethtool.flags()), settings=tuple(hardware.read(ethtool))
+    )
 
 
 def _fixed(ethtool: Ethtool) -> tuple[Switch, ...]:
@@ -68,6 +75,8 @@ def _write(ethtool: Ethtool, wish: Offloads, subject: str) -> None:
         _write_features(ethtool, wish.features, subject)
     if wish.flags:
         _write_flags(ethtool, wish.flags, subject)
+    if wish.settings:
+        hardware.write(ethtool, wish.settings, subject)
 
 
 def _write_features(ethtool: Ethtool, wish: tuple[Switch, ...], subject: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from adapters.ethtool.bitset import decoded, encoded
@@ -21,7 +22,7 @@ NAME = "ethtool"
 LINKMODES_GET, FEATURES_GET, FEATURES_SET, PRIVFLAGS_GET, PRIVFLAGS_SET = 4, 11, 12, 13, 14
 LINKMODES_GET_REPLY = 4
 FEATURES_GET_REPLY, FEATURES_SET_REPLY, PRIVFLAGS_GET_REPLY = 11, 12, 14
-HEADER, DEV_INDEX = 1, 1
+HEADER, DEV_INDEX, DEV_NAME, HEADER_FLAGS, COMPACT_BITSETS = 1, 1, 2, 3, 1
 HW, WANTED, ACTIVE, NOCHANGE = 2, 3, 4, 5  # ETHTOOL_A_FEATURES_*
 FLAGS = 2  # ETHTOOL_A_PRIVFLAGS_FLAGS
 SPEED, DUPLEX = 5, 6  # ETHTOOL_A_LINKMODES_*
@@ -42,7 +43,9 @@ class Ethtool:
     def __init__(self, talk: Talk, ifindex: int, family: int | None = None) -> None:
         self._talk = talk
         self._subject = f"interface #{ifindex}"
-        self._header = nest(HEADER, attribute(DEV_INDEX, struct.pack("=I", ifindex)))
+        device = attribute(DEV_INDEX, struct.pack("=I", ifindex))
+        self._header = nest(HEADER, device)
+        self._compact = nest(HEADER, device, attribute(HEADER_FLAGS, struct.pack("=I", COMPACT_BITSETS)))
         self._family = family_number(talk, NAME) if family is None else family
 
     def link_modes(self) -> dict[int, bytes]:
@@ -68,6 +71,29 @@ class Ethtool:
         """The driver's private flags; none where it has none."""
         found = self._get(PRIVFLAGS_GET, PRIVFLAGS_GET_REPLY)
         return {} if found is None else decoded(found.get(FLAGS, b""))
+
+    def ask_each(self, commands: Iterable[int]) -> list[dict[int, bytes] | None]:
+        """Each command's answer, with bitsets in the short form; None for what this link does not have or tell."""
+        wanted = list(commands)
+        if self._family is None:
+            return [None] * len(wanted)
+        bodies = [GENERIC.pack(command, 1, 0) + self._compact for command in wanted]
+        answers = self._talk.ask_each(self._family, bodies, self._subject)
+        for answer in answers:
+            if isinstance(answer, KernelError) and answer.code is Code.NOT_FOUND:
+                raise answer
+        return [None if isinstance(each, KernelError) else dict(attributes(each[GENERIC.size :])) for each in answers]
+
+    def name(self) -> str:
+        """The link's name now, which an ioctl goes by."""
+        found = self._get(FEATURES_GET, FEATURES_GET_REPLY) or {}
+        return (
+            dict(attributes(found.get(HEADER, b""))).get(DEV_NAME, b"").split(b"\0")[0].decode(errors="surrogateescape")
+        )
+
+    def send(self, command: int, body: bytes) -> None:
+        """Carry out a change of which the kernel tells only whether it was refused."""
+        self._ask(command, None, body)
 
     def set_features(self, switches: tuple[Switch, ...]) -> dict[str, bool]:
         """Switch features; those that did not become what was asked, with what was asked."""

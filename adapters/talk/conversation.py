@@ -11,7 +11,7 @@ import os
 import socket
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from ports.errors import Code, Failure
@@ -65,6 +65,25 @@ class Talk:
             with suppress(_Interrupted):
                 return list(self._answers(subject))
         raise Failure(Code.KERNEL, subject, "the table kept changing while it was read", "try again")
+
+    def ask_each(self, kind: int, bodies: Sequence[bytes], subject: str) -> list[bytes | KernelError]:
+        """Send several questions at once, of which each has one answer; in their order, a refusal in its place."""
+        first = self._sequence + 1
+        self._sequence += len(bodies)
+        numbered = enumerate(bodies, first)
+        self._socket.send(
+            b"".join(
+                HEADER.pack(HEADER.size + len(body), kind, REQUEST, number, 0) + body + bytes(-len(body) % 4)
+                for number, body in numbered
+            )
+        )
+        answers: dict[int, bytes | KernelError] = {}
+        deadline = time.monotonic() + self._timeout
+        while len(answers) < len(bodies):
+            for kind_told, flags, sequence, message in _messages(self._receive(deadline, subject)):
+                if sequence >= first:
+                    answers[sequence] = _answer(kind_told, flags, message, subject)
+        return [answers[number] for number in range(first, first + len(bodies))]
 
     def _answers(self, subject: str) -> Iterator[bytes]:
         deadline = time.monotonic() + self._timeout
@@ -127,6 +146,14 @@ def _messages(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
             return
         yield kind, flags, sequence, data[offset : offset + length]
         offset += (length + 3) & ~3
+
+
+def _answer(kind: int, flags: int, message: bytes, subject: str) -> bytes | KernelError:
+    try:
+        _check(message, flags, subject) if kind == ERROR else None
+    except KernelError as error:
+        return error
+    return message[HEADER.size :]
 
 
 def _check(message: bytes, flags: int, subject: str) -> None:

@@ -130,6 +130,7 @@ def _furnish(host: FullHost) -> None:
     kernel.add_rule(Rule(family=4, priority=900, table=TABLE, source="192.0.2.1/32", protocol=4))
     kernel.add_neighbour(index, Neighbour(address="192.0.2.254", mac="02:00:00:00:00:fe"))
     host.offloads.give_flags(kernel, index, **{"legacy-rx": False})
+    host.offloads.give_settings(kernel, index, **{"rings/rx": 512, "coalesce/rx-usecs": 50, "pause/autoneg": 1})
     host.programs.plant(kernel, index, "xdp", "guard")
     host.programs.plant(kernel, index, "tc-ingress", "count")
     host.programs.plant(kernel, index, "tcx-egress", "shape")

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from dataplane.shape import ORDER
-from ports.devices import Neighbour, Sysctl
+from ports.devices import Neighbour, Offloads, Setting, Sysctl
 from ports.errors import Failure
 from ports.ledger import Phase
 from tests.contracts.kernel.namespace import FakeNamespace
@@ -195,6 +195,8 @@ def test_what_a_pod_did_to_its_interface_does_not_come_back_with_it() -> None:
     pod.set_mac(index, "02:66:66:66:66:66")
     pod.set_alias(index, "owned")
     pod.set_group(index, 66)
+    mine = (Setting(name="rings/rx", value="64"), Setting(name="pause/autoneg", value="0"))
+    host.offloads.write(pod, index, Offloads(settings=mine))
     for name in ("ens1", "ens2", "uplink0"):  # taken in the host: would keep it in the pod
         pod.add_alternative_name(index, name)
     host.programs.plant_by_link(pod, index, "xdp", "sniffer")

@@ -6,13 +6,14 @@ import threading
 
 import pytest
 
-from ports.devices import DeviceNode
+from ports.devices import DeviceNode, Offloads, Setting
 from ports.errors import Code, Failure
 from ports.ledger import Phase
 from ports.plan import ClaimRef
 from ports.results import Verdict
 from tests.contracts.kernel.fake import FakeNamespace
 from tests.dataplane.bench import CLAIM, POD, Host, make_host
+from tests.dataplane.full_bench import full_host
 from tests.support.plans import pod_ref
 
 
@@ -328,3 +329,31 @@ def test_a_deadline_that_is_none_is_refused_and_an_infinite_one_serves(deadline:
     with pytest.raises(Failure) as caught:
         worker.attach(host.sandbox(), Call(key="l", deadline=deadline))
     assert caught.value.code is Code.DEADLINE
+
+
+def test_settings_of_the_hardware_that_were_changed_since_prepare_are_those_that_come_back() -> None:
+    host = full_host()
+    worker, index = host.worker(), host.card.identity.ifindex
+    worker.prepare(host.full_plan(), host.call())
+    wish = Offloads(settings=(Setting(name="rings/rx", value="1024"),))
+    host.offloads.write(host.kernel.host, index, wish)
+    changed = host.all_facts()
+    worker.attach(host.sandbox(), host.call())
+    pod = inside(host)
+    host.offloads.write(pod, index, Offloads(settings=(Setting(name="rings/rx", value="64"),)))
+    pod.close()
+    assert worker.detach(host.sandbox(), host.call()).lost == ()
+    assert host.all_facts() == changed
+
+
+def test_settings_that_the_driver_takes_no_more_are_named() -> None:
+    host = full_host()
+    worker, index = host.worker(), host.card.identity.ifindex
+    worker.prepare(host.full_plan(), host.call())
+    worker.attach(host.sandbox(), host.call())
+    pod = inside(host)
+    host.offloads.write(pod, index, Offloads(settings=(Setting(name="rings/rx", value="64"),)))
+    pod.close()
+    host.offloads.most["rings"] = 100
+    (lost,) = worker.detach(host.sandbox(), host.call()).lost
+    assert "is back in the host with another rings/rx than before" in lost

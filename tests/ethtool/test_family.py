@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import errno
 import struct
+from collections.abc import Sequence
 
 import pytest
 
 from adapters.ethtool import control
-from adapters.ethtool.family import Ethtool
+from adapters.ethtool.family import NAME, Ethtool
 from adapters.talk.conversation import KernelError, Talk, attribute, attributes, nest
+from adapters.talk.generic import family
 from ports.devices import Offloads, Switch
 from ports.errors import Code, Failure
 
@@ -42,6 +44,9 @@ class Driver(Talk):
             self._switch(dict(attributes(rest))[2])
             return []
         raise KernelError(subject, errno.EOPNOTSUPP)
+
+    def ask_each(self, kind: int, bodies: Sequence[bytes], subject: str) -> list[bytes | KernelError]:
+        return [KernelError(subject, errno.EOPNOTSUPP) for _body in bodies]
 
     def _found(self, subject: str) -> list[bytes]:
         if not self._has_family:
@@ -77,36 +82,36 @@ def _wish(**flags: bool) -> Offloads:
 
 
 def test_private_flags_are_told_with_their_state_though_the_reply_has_the_number_of_another_request() -> None:
-    offloads = control._read(Ethtool(Driver(), 5))
+    offloads = control._read(Ethtool(Driver(), 5, FAMILY))
     assert offloads == _wish(legacy_rx=False, link_down_on_close=True)
 
 
 def test_a_private_flag_is_switched_and_looked_at_again() -> None:
     driver = Driver()
-    control._write(Ethtool(driver, 5), _wish(legacy_rx=True, link_down_on_close=True), "interface #5")
+    control._write(Ethtool(driver, 5, FAMILY), _wish(legacy_rx=True, link_down_on_close=True), "interface #5")
     assert driver.flags == {LEGACY: True, CLOSE: True}
     assert driver.sent == [GET_PRIVFLAGS, SET_PRIVFLAGS, GET_PRIVFLAGS]
 
 
 def test_flags_that_are_so_already_are_not_sent() -> None:
     driver = Driver()
-    control._write(Ethtool(driver, 5), _wish(link_down_on_close=True), "interface #5")
+    control._write(Ethtool(driver, 5, FAMILY), _wish(link_down_on_close=True), "interface #5")
     assert driver.sent == [GET_PRIVFLAGS]
 
 
 def test_a_flag_that_the_driver_did_not_switch_is_named() -> None:
     with pytest.raises(Failure, match="link-down-on-close off") as caught:
-        control._write(Ethtool(Driver(), 5), _wish(legacy_rx=True, link_down_on_close=False), "interface #5")
+        control._write(Ethtool(Driver(), 5, FAMILY), _wish(legacy_rx=True, link_down_on_close=False), "interface #5")
     assert caught.value.code is Code.KERNEL
     assert LEGACY not in caught.value.detail
 
 
 def test_a_driver_without_features_and_flags_has_none() -> None:
-    assert control._read(Ethtool(Driver(flags=False), 5)) == Offloads()
+    assert control._read(Ethtool(Driver(flags=False), 5, FAMILY)) == Offloads()
 
 
 def test_a_kernel_without_ethtool_netlink_has_none_and_can_switch_none() -> None:
-    ethtool = Ethtool(Driver(family=False), 5)
+    ethtool = Ethtool(Driver(family=False), 5, family(Driver(family=False), NAME))
     assert control._read(ethtool) == Offloads()
     with pytest.raises(Failure) as caught:
         control._write(ethtool, _wish(legacy_rx=True), "interface #5")
@@ -115,4 +120,4 @@ def test_a_kernel_without_ethtool_netlink_has_none_and_can_switch_none() -> None
 
 def test_an_answer_of_another_kind_is_not_taken_for_ours() -> None:
     with pytest.raises(Failure, match="no answer to command 13"):
-        control._read(Ethtool(Driver(reply=GET_PRIVFLAGS), 5))
+        control._read(Ethtool(Driver(reply=GET_PRIVFLAGS), 5, FAMILY))

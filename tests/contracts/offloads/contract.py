@@ -8,11 +8,12 @@ from typing import Protocol
 import pytest
 
 from ports.controls import OffloadControl
-from ports.devices import Link, Offloads, Switch
+from ports.devices import Link, Offloads, Setting, Switch
 from ports.errors import Code, Failure
 from ports.kernel import Kernel, Namespace
 
 CHECKSUM, SEGMENTATION, RECEIVE = "tx-checksum-ip-generic", "tx-tcp-segmentation", "rx-gro"
+CHANNELS = ("channels/rx", "channels/tx")
 FIXED_OFF = "rx-all"
 ABSENT = 99999
 
@@ -105,9 +106,36 @@ class OffloadContract:
         assert SEGMENTATION in failure.detail
         assert world.offloads.read(host, index) == before
 
+    def test_settings_of_the_hardware_are_set_and_no_others_with_them(
+        self, world: World, host: Namespace, index: int
+    ) -> None:
+        before = _settings(world, host, index)
+        assert {name: before[name] for name in CHANNELS} == dict.fromkeys(CHANNELS, "1")
+        world.offloads.write(host, index, _set(rx="2"))
+        assert _settings(world, host, index) == {**before, "channels/rx": "2"}
+        world.offloads.write(host, index, _set(rx="1", tx="2"))
+        assert _settings(world, host, index) == {**before, "channels/tx": "2"}
+
+    def test_settings_stay_over_a_move(self, world: World, host: Namespace, pod: Namespace, index: int) -> None:
+        world.offloads.write(host, index, _set(rx="2"))
+        moved = host.move(index, pod, "net1").identity.ifindex
+        assert _settings(world, pod, moved)["channels/rx"] == "2"
+
+    def test_more_than_the_hardware_has_is_refused_by_name(self, world: World, host: Namespace, index: int) -> None:
+        before = _settings(world, host, index)
+        failure = _fails(Code.KERNEL, lambda: world.offloads.write(host, index, _set(rx="5000")))
+        assert "channels/rx" in failure.detail
+        assert _settings(world, host, index) == before
+
+    @pytest.mark.parametrize("name", ["channels/warp", "rings/rx", "warp/rx", "warp"])
+    def test_a_setting_that_is_none_here_is_invalid(self, world: World, host: Namespace, index: int, name: str) -> None:
+        wish = Offloads(settings=(Setting(name=name, value="1"),))
+        assert name in _fails(Code.INVALID, lambda: world.offloads.write(host, index, wish)).detail
+
     def test_what_was_read_is_written_back(self, world: World, host: Namespace, index: int) -> None:
         before = world.offloads.read(host, index)
         world.offloads.write(host, index, _wish(tx_checksum_ip_generic=False, rx_gro=True))
+        world.offloads.write(host, index, _set(rx="2", tx="2"))
         world.offloads.write(host, index, before)
         assert world.offloads.read(host, index) == before
 
@@ -142,6 +170,14 @@ class OffloadContract:
 
 def _wish(**features: bool) -> Offloads:
     return Offloads(features=tuple(Switch(name=name.replace("_", "-"), on=on) for name, on in features.items()))
+
+
+def _set(**channels: str) -> Offloads:
+    return Offloads(settings=tuple(Setting(name=f"channels/{name}", value=each) for name, each in channels.items()))
+
+
+def _settings(world: World, host: Namespace, index: int) -> dict[str, str]:
+    return {setting.name: setting.value for setting in world.offloads.read(host, index).settings}
 
 
 def _states(world: World, host: Namespace, index: int) -> dict[str, bool]:

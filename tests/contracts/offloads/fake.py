@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ports.devices import Offloads, Switch
+from ports.devices import Offloads, Setting, Switch
 from ports.errors import Code, Failure
 from ports.kernel import Namespace
 from tests.contracts.kernel.fake import FakeKernel
@@ -14,6 +14,8 @@ from tests.contracts.kernel.namespace import FakeNamespace
 
 WANTED = {"rx-gro": False, "tx-checksum-ip-generic": True, "tx-tcp-segmentation": True}
 NEEDS = {"tx-tcp-segmentation": "tx-checksum-ip-generic"}
+SETTINGS = {"channels/rx": 1, "channels/tx": 1}  # of a veth
+MOST = {"channels": 2}
 FIXED = {"rx-all": False}
 
 
@@ -24,6 +26,7 @@ class State:
     device: Device
     wanted: dict[str, bool] = field(default_factory=lambda: dict(WANTED))
     flags: dict[str, bool] = field(default_factory=dict)
+    settings: dict[str, int] = field(default_factory=lambda: dict(SETTINGS))
 
     @property
     def active(self) -> dict[str, bool]:
@@ -37,12 +40,14 @@ class FakeOffloads:
         self._kernel = kernel
         self._states: dict[int, State] = {}
         self.writes = 0
+        self.most = dict(MOST)  # what the settings of a family can be
 
     def read(self, namespace: Namespace, ifindex: int) -> Offloads:
         """Changeable features and flags."""
         with self._kernel.call("offloads.read"):
             state = self._state(namespace, ifindex)
-            return Offloads(features=_switches(state.active), flags=_switches(state.flags))
+            settings = tuple(Setting(name=name, value=str(value)) for name, value in state.settings.items())
+            return Offloads(features=_switches(state.active), flags=_switches(state.flags), settings=settings)
 
     def fixed(self, namespace: Namespace, ifindex: int) -> tuple[Switch, ...]:
         """Those that nobody can change."""
@@ -61,13 +66,19 @@ class FakeOffloads:
             if features:
                 wanted = {switch.name: switch.on for switch in wish.features}
                 _refuse_unmet(wanted, {**state.wanted, **features}, subject)
-            self.writes += bool(features or flags)
+            settings = _set(wish.settings, state.settings, self.most, subject)
+            self.writes += bool(features or flags or settings)
             state.wanted.update(features)
             state.flags.update(flags)
+            state.settings.update(settings)
 
     def give_flags(self, namespace: Namespace, ifindex: int, **flags: bool) -> None:
         """Give a device private flags, for tests."""
         self._state(namespace, ifindex).flags.update(flags)
+
+    def give_settings(self, namespace: Namespace, ifindex: int, **settings: int) -> None:
+        """Give a device's hardware more to be set, for tests."""
+        self._state(namespace, ifindex).settings.update(settings)
 
     def _state(self, namespace: Namespace, ifindex: int) -> State:
         if not isinstance(namespace, FakeNamespace):
@@ -81,6 +92,16 @@ def _differing(wish: tuple[Switch, ...], now: Mapping[str, bool], subject: str, 
     if unknown:
         raise Failure(Code.INVALID, subject, f"has no {what} {', '.join(unknown)}")
     return {switch.name: switch.on for switch in wish if switch.on != now[switch.name]}
+
+
+def _set(wish: tuple[Setting, ...], now: Mapping[str, int], most: Mapping[str, int], subject: str) -> dict[str, int]:
+    unknown = [setting.name for setting in wish if setting.name not in now]
+    if unknown:
+        raise Failure(Code.INVALID, subject, f"has no setting {', '.join(unknown)}")
+    wrong = [each.name for each in wish if int(each.value) > most.get(each.family, 1 << 32)]
+    if wrong:
+        raise Failure(Code.KERNEL, subject, f"the driver did not do {', '.join(wrong)}")
+    return {each.name: int(each.value) for each in wish if int(each.value) != now[each.name]}
 
 
 def _refuse_unmet(features: Mapping[str, bool], then: Mapping[str, bool], subject: str) -> None:
