@@ -13,21 +13,27 @@ import signal
 import stat
 import sys
 import threading
+from collections.abc import Callable
+from contextlib import ExitStack
 
 from adapters.bpf.control import BpfPrograms
 from adapters.bus.dataplane import serve_attaching, serve_preparing
+from adapters.bus.feed import HeldPublisher
 from adapters.cdi.gate import CdiGate, NoGate
 from adapters.clock.host import HostClock
 from adapters.ethtool.control import EthtoolOffloads
 from adapters.logs import setup as logs
 from adapters.manifests.nodefile import NodeFile
+from adapters.netlink.heldevents import HeldLinkEvents
 from adapters.netlink.kernel import NetlinkKernel
 from adapters.privileges import capabilities
 from adapters.rdma.control import NetlinkRdma
+from adapters.sysfs.errors import SysfsErrors
 from adapters.sysfs.identity import SysfsIdentity
 from dataplane.exclusions import NodeExclusions
 from dataplane.ledger import FileLedger
 from dataplane.lock import RuntimeLock
+from dataplane.vitals import HeldVitals
 from dataplane.worker import Worker
 from ports import options
 from ports.controls import Machine
@@ -39,6 +45,7 @@ log = logging.getLogger("knd.dataplane")
 
 BPF_ROOT = "/sys/fs/bpf"  # ends with the boot, like the programs
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
+LAST_LOOK = 0.5  # seconds that a look under way may take at the end
 ENDINGS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -58,30 +65,44 @@ def main(argv: list[str] | None = None) -> int:
 
 def _serve(args: argparse.Namespace) -> int:
     _private_directory(args.runtime_dir)
-    lock = RuntimeLock(args.runtime_dir)
+    with ExitStack() as stack:
+        stack.callback(RuntimeLock(args.runtime_dir).release)
+        _drop_capabilities()
+        places, node = Places(args.runtime_dir), NodeFile(args.node_config, args.driver_name)
+        stack.callback(node.close)
+        threading.Thread(target=node.follow, args=(lambda: None,), name="knd-config", daemon=True).start()
+        worker, feed = build(args, places, node), HeldPublisher(places.held_socket)
+        vitals = worker.vitals(HeldLinkEvents(), feed)
+        worker.recover()
+        servers = (serve_preparing(places.prepare_socket, worker), serve_attaching(places.attach_socket, worker), feed)
+        for server in servers:
+            stack.callback(server.stop)
+            server.start()
+        stack.callback(_looking(vitals))
+        log.info("serving in %s", args.runtime_dir)
+        ended_by = signal.sigwait(ENDINGS)
+        log.info("stopping on %s; attached pods stay attached", signal.Signals(ended_by).name)
+    return 0
+
+
+def _drop_capabilities() -> None:
     kept = capabilities.keep_only(capabilities.NET_ADMIN, capabilities.NET_RAW, capabilities.SYS_ADMIN)
     if not kept >= {capabilities.NET_ADMIN, capabilities.SYS_ADMIN}:
         log.warning("CAP_NET_ADMIN or CAP_SYS_ADMIN is missing: devices cannot be moved")
     if capabilities.NET_RAW not in kept:
         log.warning("CAP_NET_RAW is missing: neighbours are not told of addresses that came to a pod")
-    places = Places(args.runtime_dir)
-    node = NodeFile(args.node_config, args.driver_name)
-    threading.Thread(target=node.follow, args=(lambda: None,), name="knd-config", daemon=True).start()
-    worker = build(args, places, node)
-    worker.recover()
-    servers = (serve_preparing(places.prepare_socket, worker), serve_attaching(places.attach_socket, worker))
-    try:
-        for server in servers:
-            server.start()
-        log.info("serving in %s", args.runtime_dir)
-        ended_by = signal.sigwait(ENDINGS)
-        log.info("stopping on %s; attached pods stay attached", signal.Signals(ended_by).name)
-    finally:
-        node.close()
-        for server in servers:
-            server.stop()
-        lock.release()
-    return 0
+
+
+def _looking(vitals: HeldVitals) -> Callable[[], None]:
+    """Begin to look at devices in pods; what ends it."""
+    thread = threading.Thread(target=vitals.run, name="knd-vitals", daemon=True)
+    thread.start()
+
+    def end() -> None:
+        vitals.stop()
+        thread.join(LAST_LOOK)
+
+    return end
 
 
 def build(args: argparse.Namespace, places: Places, node: NodeFile) -> Worker:
@@ -93,6 +114,7 @@ def build(args: argparse.Namespace, places: Places, node: NodeFile) -> Worker:
         programs=BpfPrograms(_pins(args.runtime_dir)),
         rdma=NetlinkRdma(args.sysfs_root),
         exclusions=NodeExclusions(lambda: node.config, SysfsIdentity(args.sysfs_root)),
+        errors=SysfsErrors(args.sysfs_root),
     )
     return Worker(machine, FileLedger(places.ledger, _boot_id()), gate, HostClock())
 

@@ -131,7 +131,7 @@ class Attachments:
         if sandbox.netns is None:
             hint = "a pod with hostNetwork cannot have devices"
             raise Failure(Code.REFUSED, str(record.pod), "has no network namespace of its own", hint)
-        return self._namespaces.enter(sandbox.id, sandbox.netns)
+        return self._namespaces.enter(sandbox.id, sandbox.netns, record.pod.uid)
 
     def _sites(self, record: PodRecord, pod: Namespace | None) -> tuple[Site, ...]:
         planned = tuple(device for plan in record.plans for device in plan.devices)

@@ -16,12 +16,14 @@ from dataplane.patience import Work, side_by_side
 from dataplane.preparing import PreparingHalf
 from dataplane.readdressing import Readdressing
 from dataplane.recovery import Recovery
+from dataplane.vitals import HeldVitals
 from ports.clock import Clock
 from ports.controls import Machine
 from ports.dataplane import Call, Sandbox
 from ports.devices import Identity, LinkFacts
 from ports.errors import Failure
 from ports.gate import Gate
+from ports.heldfeed import HeldEvents, HeldSink
 from ports.ledger import Ledger, Phase, PodRecord
 from ports.plan import Plan
 from ports.results import Attached, AttachedDevice, Detached, Held, Report
@@ -40,6 +42,7 @@ class Worker:
         self.namespaces = Namespaces(machine.kernel)
         self._machine = machine
         self._ledger = ledger
+        self._clock = clock
         self._gates = Gates(gate)
         attachments = Attachments(machine, ledger, self._gates, clock, self.namespaces)
         readdressing = Readdressing(machine, ledger, self.namespaces)
@@ -57,6 +60,11 @@ class Worker:
         works = side_by_side([partial(self._recover, record) for record in records])
         self._gates.agree([self._recovered(record, work) for record, work in zip(records, works, strict=True)])
         orphans.tell(orphans.suspects(self._machine.kernel.host), records)
+
+    def vitals(self, events: HeldEvents, sink: HeldSink) -> HeldVitals:
+        """What looks at the devices in pods, to be run in a thread of its own. Call it before ``recover``."""
+        self.namespaces.tell(events)
+        return HeldVitals(self._machine, self._ledger, self.namespaces, events, sink, self._clock)
 
     def inspect(self, devices: tuple[Identity, ...], call: Call) -> tuple[LinkFacts, ...]:
         """See ``Preparing``."""

@@ -91,6 +91,10 @@ class RdmaControl(Protocol):
         """The index of an interface of this namespace that belongs to the RDMA device, None where it has none here."""
         ...
 
+    def ports(self, namespace: Namespace, rdma: RdmaLink) -> tuple[tuple[int, str], ...]:
+        """Number and state (``active``, ``down``, as in ``ports.hardware.RdmaPort``) of its ports; none where it is not."""
+        ...
+
     def move(self, rdma: RdmaLink, source: Namespace, target: Namespace) -> None:
         """Move the device of that index between namespaces (exclusive mode). It arrives under the name that ``rdma`` has.
 
@@ -115,6 +119,14 @@ class DeviceFiles(Protocol):
 
     def nodes(self, name: str) -> tuple[DeviceNode, ...]:
         """Those of the RDMA device of that name, and the connection manager's; none when there is no such device."""
+        ...
+
+
+class ErrorCounts(Protocol):
+    """What the kernel counts of a PCI function's uncorrectable errors (AER); the same from every namespace."""
+
+    def of(self, pci_address: str) -> tuple[int, ...]:
+        """Fatal and non-fatal ones; empty where nobody counts or the function is gone."""
         ...
 
 
@@ -184,6 +196,10 @@ class NoRdma:
         """None."""
         return None
 
+    def ports(self, namespace: Namespace, rdma: RdmaLink) -> tuple[tuple[int, str], ...]:
+        """None."""
+        return ()
+
     def move(self, rdma: RdmaLink, source: Namespace, target: Namespace) -> None:
         """There is nothing to move."""
         raise _no_rdma(rdma)
@@ -201,6 +217,14 @@ def _no_rdma(rdma: RdmaLink) -> Failure:
     return Failure(Code.NOT_FOUND, f"RDMA device {rdma.name}", "this kernel has no RDMA")
 
 
+class NoErrorCounts:
+    """Nobody counts."""
+
+    def of(self, pci_address: str) -> tuple[int, ...]:
+        """None."""
+        return ()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Machine:
     """All of the host that the worker works on. What is not given is something that this host does not have."""
@@ -210,3 +234,4 @@ class Machine:
     programs: ProgramControl = field(default_factory=NoPrograms)
     rdma: RdmaControl = field(default_factory=NoRdma)
     exclusions: Exclusions = field(default_factory=NoExclusions)
+    errors: ErrorCounts = field(default_factory=NoErrorCounts)

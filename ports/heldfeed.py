@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from ports.kernel import Namespace
 from ports.plan import ClaimRef, PodRef
 from ports.vitals import Vitals
+
+EVERY = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,6 +35,30 @@ class HeldSink(Protocol):
 
     def publish(self, state: HeldState) -> None:
         """Offer the newest state; an older one that nobody took is dropped."""
+        ...
+
+
+class HeldEvents(Protocol):
+    """When to look at a pod again. Subscribed to are the links of the namespaces that are held open anyway."""
+
+    def touch(self, sandbox: str) -> None:
+        """Something of this sandbox changed; from any thread, and at no cost."""
+        ...
+
+    def listen(self, sandbox: str, namespace: Namespace) -> None:
+        """Hear of the links of the sandbox's namespace from now on. Repeatable. A sandbox that left meanwhile is a success."""
+        ...
+
+    def leave(self, sandbox: str) -> None:
+        """Give the subscription up before this returns, so that it keeps no namespace alive; the sandbox counts as touched."""
+        ...
+
+    def wait(self, timeout: float) -> frozenset[str]:
+        """The sandboxes that were touched since the last call, at once or within ``timeout`` seconds. From one thread only,
+        the one that listens.
+
+        ``EVERY`` is among them when that cannot be told of one: events were lost, or concern hardware.
+        """
         ...
 
 

@@ -31,6 +31,11 @@ class Places:
         return join(self.runtime_dir, "inventory", "watch.sock")
 
     @property
+    def held_socket(self) -> str:
+        """The dataplane's feed of devices in pods."""
+        return join(self.runtime_dir, "held", "dataplane.sock")
+
+    @property
     def outcomes_socket(self) -> str:
         """Where the DRA frontend takes outcomes of attaches."""
         return join(self.runtime_dir, "outcomes", "dra.sock")

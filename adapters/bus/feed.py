@@ -1,7 +1,9 @@
-"""The inventory's way from the watcher to the DRA frontend: the newest wins, and a late subscriber gets it at once.
+"""The way of a state that changes to whoever needs it: the newest wins, and a late subscriber gets it at once.
 
-The publisher is an XPUB, because that sees each subscription and can answer it with the present inventory; a plain PUB
-cannot. A subscriber that does not keep up is never left with an old inventory as its last: what could not be handed
+The watcher's inventory goes to the DRA frontend this way, and the dataplane's word on devices in pods.
+
+The publisher is an XPUB, because that sees each subscription and can answer it with the present state; a plain PUB
+cannot. A subscriber that does not keep up is never left with an old state as its last: what could not be handed
 over is offered again, in its newest form, until it is taken.
 """
 
@@ -11,7 +13,7 @@ import logging
 import threading
 import time
 from dataclasses import dataclass
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 import zmq
 
@@ -20,7 +22,9 @@ from adapters.bus.envelope import MAX_REPLY, VERSION, pack, unpack
 from adapters.bus.pool import Bell
 from ports.devices import Inventory
 from ports.errors import Failure
+from ports.heldfeed import HeldState
 
+T = TypeVar("T")
 log = logging.getLogger("knd.bus")
 
 AGAIN_MS = 100
@@ -37,8 +41,16 @@ class Edition:
     inventory: Inventory
 
 
-class FeedPublisher:
-    """``InventorySink`` on the Unix socket ``path``. ``publish`` may be called before ``start`` and from any thread."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HeldEdition:
+    """One frame of the feed of devices in pods."""
+
+    v: Literal[1]
+    held: HeldState
+
+
+class Publisher(Generic[T]):
+    """A feed on the Unix socket ``path``. ``publish`` may be called before ``start`` and from any thread."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -73,10 +85,13 @@ class FeedPublisher:
         self._bell.ring()
         self._thread.join()
 
-    def publish(self, inventory: Inventory) -> None:
-        """See ``InventorySink``."""
-        self._newest = pack(Edition(v=VERSION, inventory=inventory))
+    def publish(self, state: T) -> None:
+        """Offer the newest state; an older one that nobody took is dropped."""
+        self._newest = self._packed(state)
         self._bell.ring()
+
+    def _packed(self, state: T) -> bytes:
+        raise NotImplementedError
 
     def _serve(self) -> None:
         poller = zmq.Poller()
@@ -117,8 +132,22 @@ class FeedPublisher:
         self._context.term()  # only now does nobody listen any more
 
 
-class FeedSubscriber:
-    """``InventorySource`` from the Unix socket ``path``; comes back by itself when the watcher was away."""
+class FeedPublisher(Publisher[Inventory]):
+    """``InventorySink``."""
+
+    def _packed(self, state: Inventory) -> bytes:
+        return pack(Edition(v=VERSION, inventory=state))
+
+
+class HeldPublisher(Publisher[HeldState]):
+    """``HeldSink``."""
+
+    def _packed(self, state: HeldState) -> bytes:
+        return pack(HeldEdition(v=VERSION, held=state))
+
+
+class Subscriber(Generic[T]):
+    """A feed from the Unix socket ``path``; comes back by itself when the publisher was away."""
 
     def __init__(self, path: str) -> None:
         self._lock = threading.Lock()
@@ -134,14 +163,14 @@ class FeedSubscriber:
         self._socket.subscribe(b"")
         self._socket.connect(f"ipc://{path}")
 
-    def latest(self, timeout: float) -> Inventory | None:
-        """See ``InventorySource``. Returns at once when the subscription ends meanwhile."""
+    def latest(self, timeout: float) -> T | None:
+        """The newest state not yet taken, waiting for one; None when none came, and when the subscription ends meanwhile."""
         end = time.monotonic() + timeout
         with self._lock:
             while not self._closing and self._arrived(max(0.0, end - time.monotonic())):
-                inventory = self._take(self._socket.recv())
-                if inventory is not None:
-                    return inventory
+                state = self._take(self._socket.recv())
+                if state is not None:
+                    return state
         return None
 
     def close(self) -> None:
@@ -158,13 +187,30 @@ class FeedSubscriber:
         poller.register(self._socket, zmq.POLLIN)
         return self._socket in dict(poller.poll(int(seconds * 1000)))
 
-    def _take(self, frame: bytes) -> Inventory | None:
+    def _take(self, frame: bytes) -> T | None:
         if frame == self._last:
             return None  # sent again for the sake of another subscriber
         try:
-            inventory = unpack(Edition, frame, "inventory", MAX_REPLY).inventory
+            state = self._unpacked(frame)
         except Failure as failure:
             log.warning("ignored a frame of the feed: %s", failure)
             return None
         self._last = frame
-        return inventory
+        return state
+
+    def _unpacked(self, frame: bytes) -> T:
+        raise NotImplementedError
+
+
+class FeedSubscriber(Subscriber[Inventory]):
+    """``InventorySource``."""
+
+    def _unpacked(self, frame: bytes) -> Inventory:
+        return unpack(Edition, frame, "inventory", MAX_REPLY).inventory
+
+
+class HeldSubscriber(Subscriber[HeldState]):
+    """``HeldSource``."""
+
+    def _unpacked(self, frame: bytes) -> HeldState:
+        return unpack(HeldEdition, frame, "held devices", MAX_REPLY).held

@@ -41,6 +41,7 @@ class Attribute(IntEnum):
     DEV_INDEX = 1
     DEV_NAME = 2
     PORT_INDEX = 3
+    PORT_STATE = 12
     NDEV_INDEX = 50
     NDEV_NAME = 51
     LINK_TYPE = 65

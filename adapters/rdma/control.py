@@ -51,6 +51,12 @@ class NetlinkRdma:
         found = self._about(lambda talk: nldev.owner(talk, rdma), None, namespace)
         return self._tree.interface(rdma.name) if found is None and is_own(namespace.fileno()) else found
 
+    def ports(self, namespace: Namespace, rdma: RdmaLink) -> tuple[tuple[int, str], ...]:
+        """Number and state of each port."""
+        none: tuple[nldev.Port, ...] = ()
+        found = self._about(lambda talk: nldev.ports(talk, rdma), none, namespace)
+        return tuple((port.number, port.state) for port in found)
+
     def move(self, rdma: RdmaLink, source: Namespace, target: Namespace) -> None:
         """Move the device, and give it its name again where it has lost it."""
         if self.at(source, rdma.index) is None:

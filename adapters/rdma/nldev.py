@@ -12,16 +12,21 @@ from adapters.rdma.socket import RdmaError, Talk
 from ports.devices import DeviceNode, RdmaLink
 
 SHARED = 1
+STATES = {1: "down", 2: "init", 3: "armed", 4: "active", 5: "active-defer"}  # ib_port_state, rdma/ib_verbs.h
 NO_SUCH_DEVICE = frozenset({errno.ENODEV, errno.EINVAL})  # the latter from a dump of ports
 NO_SUCH_NODE = frozenset({errno.ENOENT, errno.ENODEV, errno.EOPNOTSUPP, errno.EINVAL})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Port:
-    """One port; ``interface`` is the index of its network interface where that is in this namespace, else None."""
+    """One port; ``interface`` is the index of its network interface where that is in this namespace, else None.
+
+    ``state`` is as in ``ports.hardware.RdmaPort``.
+    """
 
     number: int
     interface: int | None
+    state: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,7 +103,9 @@ def _seen(found: Attributes) -> Seen:
 def _port(found: Attributes) -> Port:
     interface = found.get(Attribute.NDEV_INDEX)
     return Port(
-        number=as_number(found[Attribute.PORT_INDEX]), interface=as_number(interface) if interface is not None else None
+        number=as_number(found[Attribute.PORT_INDEX]),
+        interface=as_number(interface) if interface is not None else None,
+        state=STATES.get(as_number(found.get(Attribute.PORT_STATE, b"")), ""),
     )
 
 

@@ -10,6 +10,17 @@ FILES = ("aer_dev_fatal", "aer_dev_nonfatal")
 TOTAL = "TOTAL_ERR_"
 
 
+class SysfsErrors:
+    """Implements ``ports.controls.ErrorCounts``."""
+
+    def __init__(self, root: str = "/sys") -> None:
+        self._root = Path(root)
+
+    def of(self, pci_address: str) -> tuple[int, ...]:
+        """Fatal and non-fatal ones of the function at that address."""
+        return pci_errors(self._root / "bus/pci/devices" / pci_address)
+
+
 def pci_errors(place: Path) -> tuple[int, ...]:
     """How many were fatal and how many were not; empty for a function without AER, or where others handle it."""
     counts = tuple(_total(text(place / name)) for name in FILES)

@@ -14,9 +14,12 @@ import zmq
 
 from adapters.bus.endpoint import Endpoint
 from adapters.bus.envelope import pack
-from adapters.bus.feed import Edition, FeedPublisher, FeedSubscriber
+from adapters.bus.feed import Edition, FeedPublisher, FeedSubscriber, HeldPublisher, HeldSubscriber
 from ports.devices import Device, Identity, Inventory
 from ports.errors import Code, Failure
+from ports.heldfeed import HeldDevice, HeldState
+from ports.plan import ClaimRef, PodRef
+from ports.vitals import Vitals
 
 WAIT = 10.0
 
@@ -178,3 +181,22 @@ def test_closing_ends_a_wait_under_way(place: str) -> None:
     subscriber.close()
     waiting.join(20)
     assert not waiting.is_alive()
+
+
+def test_devices_in_pods_arrive_by_a_feed_of_their_own(place: str) -> None:
+    claim, pod = ClaimRef(namespace="n", name="c", uid="u"), PodRef(namespace="n", name="p", uid="v")
+    state = HeldState(
+        beat=3,
+        devices=(
+            HeldDevice(device="a", claim=claim, pod=pod, vitals=Vitals(up=True, idle_ports=("x",), errors=(1, 2))),
+            HeldDevice(device="b", claim=claim, pod=pod, vitals=None),
+        ),
+    )
+    publisher, subscriber = HeldPublisher(place), HeldSubscriber(place)
+    publisher.start()
+    try:
+        publisher.publish(state)
+        assert subscriber.latest(WAIT) == state
+    finally:
+        subscriber.close()
+        publisher.stop()

@@ -99,6 +99,13 @@ class RdmaContract:
         shared = set(world.rdma.nodes(device)) & set(world.rdma.nodes(other))
         assert {node.path for node in shared} == {"/dev/infiniband/rdma_cm"}
 
+    def test_its_ports_tell_their_state(self, world: World, device: RdmaLink) -> None:
+        states = ("active", "down", "init", "armed", "active-defer")
+        found = world.rdma.ports(world.host, device)
+        assert [number for number, _ in found] == [1]
+        assert all(state in states for _, state in found)
+        assert world.rdma.ports(world.host, ABSENT) == ()
+
     def test_nothing_can_be_used_of_a_device_that_is_not_there(self, world: World) -> None:
         _fails(Code.NOT_FOUND, lambda: world.rdma.nodes(ABSENT))
 

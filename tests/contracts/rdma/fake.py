@@ -22,6 +22,7 @@ class Card:
     namespace: str
     interface: Identity | None = None
     verbs: int = 0
+    state: str = "active"
 
 
 class FakeRdma:
@@ -90,6 +91,10 @@ class FakeRdma:
     def interface(self, namespace: Namespace, rdma: RdmaLink) -> int | None:
         """The interface of the device, where it is in this namespace."""
         return self._called("interface", lambda: self._interface(namespace, rdma))
+
+    def ports(self, namespace: Namespace, rdma: RdmaLink) -> tuple[tuple[int, str], ...]:
+        """Its one port."""
+        return tuple((1, card.state) for card in self._seen(namespace) if card.rdma.index == rdma.index)
 
     def move(self, rdma: RdmaLink, source: Namespace, target: Namespace) -> None:
         """Move the device."""
