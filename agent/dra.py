@@ -34,12 +34,17 @@ from adapters.outbox.files import FileShelf
 from adapters.telemetry.factory import ClosingTracer, make_tracer
 from agent import endings
 from agent.services.bell import Bell
+from agent.services.configuration import Configuration
+from agent.services.ended import Ended
+from agent.services.grants import GrantBook
 from agent.services.inventories import Inventories
 from agent.services.notices import Notices
 from agent.services.offering import Offering, Peers
 from agent.services.preparing import Preparation
+from agent.services.profiles import Profiles
 from agent.services.providers import Providers
 from agent.services.publishing import Publishing
+from agent.services.releases import Releases
 from agent.services.resources import Resources
 from agent.services.statuses import Statuses
 from ports import options
@@ -47,6 +52,7 @@ from ports.errors import Code, Failure
 from ports.frontends import Outcome
 from ports.outbox import Holding
 from ports.places import Places
+from ports.profiles import Grants
 from ports.providers import Remembered
 
 log = logging.getLogger("knd.dra")
@@ -64,6 +70,7 @@ class Frontend:
     statuses: Statuses
     inventories: Inventories
     providers: Providers
+    releases: Releases
     feed: FeedSubscriber
     notices: Notices
     outcomes: Server
@@ -86,6 +93,7 @@ class Frontend:
             self.offering.stop,
             self.publishing.stop,
             self.providers.stop,
+            self.releases.stop,
             self.statuses.stop,
             self.notices.stop,
         ):
@@ -108,6 +116,7 @@ class Frontend:
             "inventory": lambda: self.inventories.follow(self.feed, self.bell),
             "publish": self.publishing.run,
             "providers": self.providers.run,
+            "releases": self.releases.run,
             "watch": self.publishing.watch,
             "status": self.statuses.run,
             "outcomes": self._serve_outcomes,
@@ -165,6 +174,25 @@ def build(chosen: argparse.Namespace, env: dict[str, str]) -> Frontend:
         clock=clock,
         meter=metrics,
     )
+    granting = catalog.profiles(chosen.profile_provider, webhook, lambda: providers.found)
+    book = GrantBook(FileShelf(join(chosen.kubelet_root, "plugins", driver, "profiles"), Grants))
+    releases = Releases(
+        provider=granting,
+        book=book,
+        over=Ended(driver=driver, node=node, cluster=cluster, dataplane=dataplane, clock=clock),
+        notices=notices,
+        clock=clock,
+        meter=metrics,
+    )
+    book.tell(releases.wake)
+    configuration = Configuration(
+        driver=driver,
+        node=node,
+        inventories=inventories,
+        platform=providers.config,
+        profiles=Profiles(provider=granting, book=book, clock=clock, meter=metrics),
+        clock=clock,
+    )
     preparation = Preparation(
         driver=driver,
         node=node,
@@ -172,6 +200,7 @@ def build(chosen: argparse.Namespace, env: dict[str, str]) -> Frontend:
         dataplane=dataplane,
         runtime=runtime,
         inventories=inventories,
+        configuration=configuration,
         clock=clock,
     )
     resources = Resources(
@@ -199,6 +228,7 @@ def build(chosen: argparse.Namespace, env: dict[str, str]) -> Frontend:
         statuses=statuses,
         inventories=inventories,
         providers=providers,
+        releases=releases,
         feed=FeedSubscriber(places.inventory_socket),
         notices=notices,
         outcomes=serve_outcomes(places.outcomes_socket, statuses, statuses),

@@ -178,6 +178,13 @@ CLOUD_PROVIDER = Option(
     check=_named("GCE", "AWS", "AZURE", "OKE", "ALIBABA", "webhook", "NONE"),
     help="the platform that describes the devices: GCE, AWS, AZURE, OKE, ALIBABA, webhook, NONE (empty: find out)",
 )
+PROFILE_PROVIDER = Option(
+    flag="--profile-provider",
+    env="KND_PROFILE_PROVIDER",
+    default="cloud",
+    check=_one_of(("cloud", "webhook", "none")),
+    help="who gives configuration for profiles: cloud (the platform, if it has profiles), webhook, none",
+)
 WEBHOOK_URL = Option(
     flag="--webhook-url",
     env="KND_WEBHOOK_URL",
@@ -225,7 +232,7 @@ LOG_FORMAT = Option(
 )
 
 COMMON = (RUNTIME_DIR, LOG_LEVEL, LOG_FORMAT)
-PLATFORM = (CLOUD_PROVIDER, WEBHOOK_URL, WEBHOOK_CA, WEBHOOK_TOKEN)
+PLATFORM = (CLOUD_PROVIDER, PROFILE_PROVIDER, WEBHOOK_URL, WEBHOOK_CA, WEBHOOK_TOKEN)
 DRA = (KUBECONFIG, NODE_NAME, DRIVER, KUBELET_ROOT, FILTER, NODE_CONFIG, CDI_ROOT, BIND_ADDRESS, *PLATFORM, *COMMON)
 NRI = (DRIVER, NRI_SOCKET, CDI_ROOT, SYSFS_ROOT, *COMMON)
 WATCH = (DRIVER, SYSFS_ROOT, NODE_CONFIG, LLDP_FILE, NEEDED_ADDRESSES, *COMMON)

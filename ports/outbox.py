@@ -33,6 +33,10 @@ class Shelf(Protocol[T]):
         """Forget the claim's value. One that is not there is a success."""
         ...
 
+    def get(self, claim_uid: str) -> T | None:
+        """The claim's value; None when there is none, or none that can be read."""
+        ...
+
     def all(self) -> Mapping[str, T]:
         """Everything that can be read. An unreadable value is moved aside, reported in the log, and left out."""
         ...

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from adapters.cloud import address
 from adapters.cloud.alibaba import Alibaba
 from adapters.cloud.aws import Aws
@@ -10,8 +12,10 @@ from adapters.cloud.credentials import Credentials
 from adapters.cloud.gce import Gce
 from adapters.cloud.http import Client
 from adapters.cloud.oke import Oke
+from adapters.cloud.profiles import NoProfiles, PlatformProfiles, WebhookProfiles
 from adapters.cloud.webhook import NAME, Webhook, WebhookProvider
 from ports.errors import Code, Failure
+from ports.profiles import ProfileProvider
 from ports.providers import Provider
 
 CLOUDS = {each.name: each for each in (Gce, Aws, Azure, Oke, Alibaba)}  # in the order in which they are believed
@@ -29,6 +33,18 @@ def webhook(url: str, credentials: Credentials) -> Webhook | None:
         hint = "use https:// or unix://"
         raise Failure(Code.INVALID, url, "a token would be sent where others can read it", hint)
     return Webhook(Client(where, credentials))
+
+
+def profiles(kind: str, site: Webhook | None, found: Callable[[], str]) -> ProfileProvider:
+    """Who gives configuration for profiles; ``found`` says which platform this node is on."""
+    if kind == "none":
+        return NoProfiles()
+    asked = WebhookProfiles(site) if site else None
+    if kind == "cloud":
+        return PlatformProfiles(asked, found)
+    if asked is None:
+        raise Failure(Code.INVALID, "--profile-provider=webhook", "needs --webhook-url")
+    return asked
 
 
 def candidates(hint: str, site: Webhook | None) -> tuple[Provider, ...]:

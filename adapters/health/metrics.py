@@ -27,15 +27,15 @@ class Metrics:
                 ("knd_provider_detections", "Looks for the platform, by what was found.", ("result",)),
                 ("knd_provider_reads", "Looks at the platform's metadata.", ("provider", "result")),
                 ("knd_provider_descriptions", "Descriptions of devices by the platform.", ("provider", "result")),
+                ("knd_profile_calls", "Calls of the profile provider.", ("call", "result")),
+                ("knd_profile_orphans", "Claims with profiles that ended without an Unprepare.", ()),
             )
         }
         self._histograms = {
-            "knd_claim_seconds": Histogram(
-                "knd_claim_seconds",
-                "Time to answer one claim to the kubelet.",
-                ("call",),
-                buckets=BUCKETS,
-                registry=self.registry,
+            name: Histogram(name, text, ("call",), buckets=BUCKETS, registry=self.registry)
+            for name, text in (
+                ("knd_claim_seconds", "Time to answer one claim to the kubelet."),
+                ("knd_profile_call_seconds", "Time of one call of the profile provider."),
             )
         }
         self._gauges = {
@@ -44,6 +44,8 @@ class Metrics:
                 ("knd_published_devices", "Devices in this node's ResourceSlices.", ()),
                 ("knd_attributes_left_out", "Values of devices that are not published as they are.", ("reason",)),
                 ("knd_status_pending", "Attach outcomes that are not in their claim's status yet.", ()),
+                ("knd_profile_grants", "Devices with configuration that a profile gave.", ()),
+                ("knd_profile_releases_pending", "Of profiles that are ended, those not taken back yet.", ()),
             )
         }
 

@@ -48,13 +48,19 @@ class FileShelf(Generic[T]):
         with self._lock, _disk(path):
             path.unlink(missing_ok=True)
 
+    def get(self, claim_uid: str) -> T | None:
+        """The claim's value, if it can be read."""
+        path = self._path(claim_uid)
+        with self._lock:
+            return dict(self._read([path])).get(claim_uid) if path.exists() else None
+
     def all(self) -> Mapping[str, T]:
         """Everything that can be read."""
         with self._lock:
-            return dict(self._read())
+            return dict(self._read(sorted(self._directory.glob(f"*{SUFFIX}"))))
 
-    def _read(self) -> Iterator[tuple[str, T]]:
-        for path in sorted(self._directory.glob(f"*{SUFFIX}")):
+    def _read(self, paths: list[Path]) -> Iterator[tuple[str, T]]:
+        for path in paths:
             try:
                 yield path.stem, self._decode(path.read_bytes())
             except (OSError, ValueError, Malformed, RecursionError) as error:

@@ -1,22 +1,19 @@
 """What a ResourceClaim says to this driver: which devices, for which pod, configured how.
 
-The claim is outside data of the ``resource.k8s.io/v1`` shape; it is read once, here, into frozen values. The API does not
-say how to combine several entries of configuration for one request: ``agent.domain.layers`` defines it.
+The claim is outside data of the ``resource.k8s.io/v1`` shape; it is read once, here, into frozen values. What its entries of
+configuration give together is in ``agent.domain.configuring``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.domain.layers import Layer, Layered, Provenance, Source, lay
+from agent.domain.layers import Layer, Provenance
 from ports.cluster import Json
 from ports.errors import Code, Failure
-from ports.netconfig import InvalidConfig, NetworkConfig, config_mistakes, decode
+from ports.netconfig import NetworkConfig
 from ports.plan import ClaimRef, PodRef
-
-SOURCES = {"FromClass": Source.CLASS, "FromClaim": Source.CLAIM}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,16 +38,21 @@ class Allocated:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Configured:
-    """An allocated device with the configuration that is in force for it, and where each value of that comes from."""
+    """An allocated device with the configuration that is in force for it, and where each value of that comes from.
+
+    ``layers`` are those that it was made of; ``notes`` tell what of the platform's did not fit.
+    """
 
     allocated: Allocated
     config: NetworkConfig
     provenance: Provenance = field(default_factory=Provenance)
+    layers: tuple[Layer, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def require_same(body: Json, claim: ClaimRef) -> None:
     """Refuse a claim of the same name that is not the one asked for (CONFLICT)."""
-    uid = _object(body, "metadata").get("uid")
+    uid = record(body, "metadata").get("uid")
     if uid != claim.uid:
         raise Failure(
             Code.CONFLICT,
@@ -62,13 +64,13 @@ def require_same(body: Json, claim: ClaimRef) -> None:
 
 def allocated(body: Json, driver: str) -> tuple[Allocated, ...]:
     """This driver's allocation results, in the claim's order; empty when nothing is allocated or nothing is ours."""
-    results = _list(_allocation(body), "results")
+    results = entries(allocation(body), "results")
     return tuple(_result(result) for result in results if result.get("driver") == driver)
 
 
 def is_allocated(body: Json) -> bool:
     """Whether the scheduler has given this claim anything at all."""
-    return bool(_object(_object(body, "status"), "allocation"))
+    return bool(record(record(body, "status"), "allocation"))
 
 
 def consumer(body: Json, claim: ClaimRef) -> PodRef:
@@ -76,13 +78,13 @@ def consumer(body: Json, claim: ClaimRef) -> PodRef:
 
     A network interface is in one network namespace at a time, so a claim of ours serves one pod.
     """
-    consumers = _list(_object(body, "status"), "reservedFor")
+    consumers = entries(record(body, "status"), "reservedFor")
     others = [entry for entry in consumers if entry.get("resource") != "pods" or entry.get("apiGroup")]
     if others:
-        raise _invalid(claim, f"reserved for {_kind(others[0])}", "only pods can use a claim of this driver")
+        raise invalid(claim, f"reserved for {_kind(others[0])}", "only pods can use a claim of this driver")
     if len(consumers) != 1:
         names = ", ".join(sorted(str(entry.get("name")) for entry in consumers)) or "no pod"
-        raise _invalid(
+        raise invalid(
             claim,
             f"reserved for {len(consumers)} pods ({names}), not for exactly one",
             "give each pod its own claim, for example with a ResourceClaimTemplate",
@@ -93,63 +95,7 @@ def consumer(body: Json, claim: ClaimRef) -> PodRef:
 
 def consumer_uids(body: Json) -> frozenset[str]:
     """The UIDs of everybody the claim is reserved for."""
-    return frozenset(str(entry.get("uid")) for entry in _list(_object(body, "status"), "reservedFor"))
-
-
-def configure(body: Json, claim: ClaimRef, driver: str) -> tuple[Configured, ...]:
-    """This driver's devices with their configuration. INVALID with all mistakes of all entries that apply.
-
-    What the entries give together is checked like each of them: rules of the claim do not go with a VRF of the class.
-    """
-    entries = tuple(_entries(_list(_allocation(body), "config"), driver))
-    devices = allocated(body, driver)
-    used = [entry for entry in entries if any(entry.applies(device.request) for device in devices)]
-    _refuse(claim, (mistake for entry in used for mistake in entry.mistakes))
-    layered = [_in_force(device.request, entries) for device in devices]
-    _refuse(claim, (each.provenance.explain(mistake) for each in layered for mistake in config_mistakes(each.config)))
-    return tuple(
-        Configured(allocated=device, config=each.config, provenance=each.provenance)
-        for device, each in zip(devices, layered, strict=True)
-    )
-
-
-def _refuse(claim: ClaimRef, mistakes: Iterable[str]) -> None:
-    text = "; ".join(dict.fromkeys(mistakes))
-    if text:
-        raise _invalid(claim, text, "correct the parameters in the claim or its DeviceClass")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Entry:
-    """One opaque entry for this driver; no ``requests`` means all."""
-
-    requests: tuple[str, ...]
-    source: Source
-    config: NetworkConfig = field(default_factory=NetworkConfig)
-    mistakes: tuple[str, ...] = ()
-
-    def applies(self, request: str) -> bool:
-        return not self.requests or request in self.requests or request.partition("/")[0] in self.requests
-
-
-def _in_force(request: str, entries: Iterable[_Entry]) -> Layered:
-    return lay(Layer(source=entry.source, config=entry.config) for entry in entries if entry.applies(request))
-
-
-def _entries(entries: list[Json], driver: str) -> Iterator[_Entry]:
-    for entry in entries:
-        opaque = _object(entry, "opaque")
-        if opaque.get("driver") == driver:
-            yield _entry(entry, opaque.get("parameters"))
-
-
-def _entry(entry: Json, parameters: Any) -> _Entry:
-    requests = tuple(str(request) for request in entry.get("requests") or ())
-    source = SOURCES.get(str(entry.get("source")), Source.CLAIM)
-    try:
-        return _Entry(requests=requests, source=source, config=decode(parameters))
-    except InvalidConfig as error:
-        return _Entry(requests=requests, source=source, mistakes=tuple(f"{source}: {each}" for each in error.mistakes))
+    return frozenset(str(entry.get("uid")) for entry in entries(record(body, "status"), "reservedFor"))
 
 
 def _result(result: Json) -> Allocated:
@@ -162,16 +108,19 @@ def _result(result: Json) -> Allocated:
     )
 
 
-def _allocation(body: Json) -> Json:
-    return _object(_object(_object(body, "status"), "allocation"), "devices")
+def allocation(body: Json) -> Json:
+    """What the scheduler has given the claim."""
+    return record(record(record(body, "status"), "allocation"), "devices")
 
 
-def _object(body: Json, key: str) -> Json:
+def record(body: Json, key: str) -> Json:
+    """An object of an object, empty when it is not there or none."""
     value: Any = body.get(key)
     return value if isinstance(value, dict) else {}
 
 
-def _list(body: Json, key: str) -> list[Json]:
+def entries(body: Json, key: str) -> list[Json]:
+    """The objects of a list of an object."""
     value: Any = body.get(key)
     return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
@@ -181,5 +130,6 @@ def _kind(entry: Json) -> str:
     return f"{entry.get('resource')}{'.' + group if group else ''} {entry.get('name')}"
 
 
-def _invalid(claim: ClaimRef, detail: str, hint: str) -> Failure:
+def invalid(claim: ClaimRef, detail: str, hint: str) -> Failure:
+    """A claim that can never be carried out as it stands."""
     return Failure(Code.INVALID, str(claim), detail, hint)

@@ -7,14 +7,16 @@ from uuid import uuid4
 
 from agent.domain import claims
 from agent.domain.claims import Allocated, Configured
+from agent.domain.configuring import platform_notes, refitted
+from agent.domain.defaults import on_this_host
 from agent.domain.planning import left_behind, plan
+from agent.services.configuration import Configuration
 from agent.services.inventories import Inventories
 from agent.services.patience import AWAY, PASSING, Patience
 from agent.services.tracing import Steps
 from ports.clock import Clock
 from ports.cluster import Claims, Json
 from ports.dataplane import Call, Preparing
-from ports.devices import Device
 from ports.errors import Code, Failure
 from ports.frontends import RuntimeLink
 from ports.plan import ClaimRef, Plan, PodRef
@@ -39,6 +41,7 @@ class Preparation:
         dataplane: Preparing,
         runtime: RuntimeLink,
         inventories: Inventories,
+        configuration: Configuration,
         clock: Clock,
     ) -> None:
         self._driver = driver
@@ -47,6 +50,7 @@ class Preparation:
         self._dataplane = dataplane
         self._runtime = runtime
         self._inventories = inventories
+        self._configuration = configuration
         self._clock = clock
         self._patience = Patience(clock)
         self._plans: dict[str, Plan] = {}
@@ -76,13 +80,16 @@ class Preparation:
     def end(self) -> None:
         """Wait for nothing any more: the process ends."""
         self._patience.end()
+        self._configuration.end()
 
     def unprepare(self, claim: ClaimRef, deadline: float, steps: Steps, traceparent: str) -> Detached:
         """Give the claim's devices back to the host: what nobody had brought back before, and what was lost."""
         end = deadline - MARGIN
         until = min(end, self._clock.monotonic() + PATIENCE)
         with steps.step("take back"):
-            return self._patience.try_until(until, AWAY, lambda: self._take_back(claim, end, traceparent))
+            detached = self._patience.try_until(until, AWAY, lambda: self._take_back(claim, end, traceparent))
+        self._configuration.release(claim, end)
+        return detached
 
     def _take_back(self, claim: ClaimRef, end: float, traceparent: str) -> Detached:
         detached = self._dataplane.unprepare(claim.uid, _call(end, traceparent))
@@ -91,7 +98,7 @@ class Preparation:
         return detached
 
     def _plan(self, claim: ClaimRef, body: Json, end: float, steps: Steps, traceparent: str) -> None:
-        moved = tuple(each for each in self._configured(claim, body) if not each.allocated.admin_access)
+        moved = self._configuration.moved(claim, body, end, steps)
         if not moved:
             return
         pod = claims.consumer(body, claim)
@@ -107,46 +114,21 @@ class Preparation:
         steps: Steps,
         traceparent: str,
     ) -> None:
-        devices = tuple(self._device(each.allocated) for each in moved)
+        devices = tuple(self._configuration.device(each.allocated.device) for each in moved)
         with steps.step("inspect"):
             facts = self._dataplane.inspect(tuple(device.identity for device in devices), self._short(end, traceparent))
         names = (device.name for device in devices)
         known = dict(zip(names, facts, strict=True))
-        made = plan(claim, pod, moved, known, self._others(claim, pod), traceparent)
+        fitting = tuple(refitted(each, on_this_host(known[each.allocated.device])) for each in moved)
+        made = plan(claim, pod, fitting, known, self._others(claim, pod), traceparent)
         with steps.step("prepare"):
             self._dataplane.prepare(made, _call(end, traceparent))
         self._plans[claim.uid] = made
         self._inventories.hold(claim.uid, devices)
         about = {"claim": f"{claim.namespace}/{claim.name}", "pod": str(pod), "trace": trace_id(traceparent)}
-        for note in left_behind(moved, known):
+        for note in (*platform_notes(fitting), *left_behind(fitting, known)):
             log.warning("%s: %s", claim, note, extra=about)
         log.info("prepared %d device(s) for %s", len(devices), pod, extra=about)
-
-    def _configured(self, claim: ClaimRef, body: Json) -> tuple[Configured, ...]:
-        configured = claims.configure(body, claim, self._driver)
-        foreign = sorted({each.allocated.pool for each in configured if each.allocated.pool != self._node})
-        if foreign:
-            raise Failure(
-                Code.INVALID,
-                str(claim),
-                f"its devices are in pool {', '.join(foreign)}, and this node's pool is {self._node}",
-                "the pod must run on the node that the claim was allocated for",
-            )
-        names = [each.allocated.device for each in configured if not each.allocated.admin_access]
-        if len(set(names)) < len(names):
-            raise Failure(Code.INVALID, str(claim), "one device was allocated twice, and an interface moves only once")
-        return configured
-
-    def _device(self, allocated: Allocated) -> Device:
-        device = self._inventories.device(allocated.device)
-        if device is None:
-            raise Failure(
-                Code.NOT_FOUND,
-                f"device {allocated.device}",
-                "the host does not have it now",
-                "it may be in another pod, renamed, or unplugged; the watcher reports it when it is back",
-            )
-        return device
 
     def _others(self, claim: ClaimRef, pod: PodRef) -> tuple[Plan, ...]:
         """The plans of the pod's other claims, as far as this process has seen them prepared."""

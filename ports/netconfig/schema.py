@@ -163,7 +163,11 @@ class EthtoolConfig:
 class NetworkConfig:
     """Everything a claim can say about one device."""
 
-    profile: str | None = key("Ask a profile provider for more.", unset="no profile", supported=False)
+    profile: str | None = key(
+        "Name of a profile: the profile provider is asked for more of this configuration.",
+        "example.com/overlay",
+        "no profile",
+    )
     interface: InterfaceConfig = field(default=InterfaceConfig(), metadata=about("The interface in the pod."))
     inheritHostRoutes: bool | None = key(
         "Take the host's routes, rules and neighbours of this interface along, as far as they work with the pod's addresses.",

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.domain.claims import Allocated, allocated, configure, consumer, consumer_uids, require_same
+from agent.domain.claims import Allocated, allocated, consumer, consumer_uids, require_same
+from agent.domain.configuring import configure
 from agent.domain.layers import Source
 from ports.errors import Code, Failure
 from ports.netconfig import InterfaceConfig

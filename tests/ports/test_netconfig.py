@@ -174,7 +174,7 @@ def test_what_dranet_takes_is_taken(parameters: dict[str, Any]) -> None:
         ({"interface": {"addresses": ["::/64"]}}, "addresses[0]: :: is no address that"),
         ({"interface": {"addresses": ["10.0.0.5/24", "10.0.0.5/8"]}}, "addresses[1]: the same address as addresses[0]"),
         ({"interface": {"dhcp": True}}, "parameters.interface.dhcp: is not supported by this version"),
-        ({"profile": "overlay"}, "parameters.profile: is not supported by this version"),
+        ({"profile": 7}, "parameters.profile: expected text, got int"),
         ({"interface": {"hardwareAddr": "00:11:22:33:44"}}, "hardwareAddr"),
         ({"interface": {"hardwareAddr": "00:11-22:33:44:55"}}, "hardwareAddr"),
         ({"interface": {"gsoMaxSize": 0}}, "gsoMaxSize: 0 is below 1"),

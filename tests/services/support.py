@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+from agent.services.configuration import Configuration
+from agent.services.ended import Ended
+from agent.services.grants import GrantBook
 from agent.services.inventories import Inventories
 from agent.services.notices import Notices
 from agent.services.preparing import Preparation
+from agent.services.profiles import Profiles
+from agent.services.releases import Releases
 from agent.services.resources import Resources
-from ports.cluster import Notice
+from ports.cluster import Json, Notice
 from ports.dataplane import Call
 from ports.devices import Device, Inventory
-from ports.errors import Failure
+from ports.errors import Code, Failure
 from ports.frontends import Outcome, RuntimeState
+from ports.netconfig import NetworkConfig
 from ports.outbox import Holding
 from ports.plan import ClaimRef
+from ports.profiles import Grants, Wish
 from ports.telemetry import Span
 from tests.contracts.cluster.fake import FakeCluster
 from tests.support.clock import FakeClock
@@ -84,6 +91,33 @@ class KeptNotices(Notices):
         self.kept.append(notice)
 
 
+class FakeProfileProvider:
+    """Gives as a test arranges it, and keeps what it gave and has back, by claim UID and device."""
+
+    def __init__(self) -> None:
+        self.gives: dict[str, NetworkConfig] = {}
+        self.refusals: list[Failure] = []
+        self.given: dict[tuple[str, str], NetworkConfig] = {}
+        self.asked: list[tuple[str, NetworkConfig]] = []
+        self.back: list[tuple[str, str]] = []
+
+    def grant(self, claim: ClaimRef, body: Json, wish: Wish, seconds: float) -> NetworkConfig:
+        self.asked.append((wish.ids.device, wish.config))
+        answer = self.gives.get(wish.profile)
+        if self.refusals:
+            raise self.refusals.pop(0)
+        if answer is None:
+            raise Failure(Code.NOT_FOUND, wish.profile, "no such profile")
+        self.given[claim.uid, wish.ids.device] = answer
+        return answer
+
+    def release(self, claim: ClaimRef, wish: Wish, seconds: float) -> None:
+        if self.refusals:
+            raise self.refusals.pop(0)
+        self.given.pop((claim.uid, wish.ids.device), None)
+        self.back.append((claim.uid, wish.ids.device))
+
+
 class Bench:
     """Everything that Prepare needs, with two cards that the inventory knows."""
 
@@ -99,11 +133,31 @@ class Bench:
         self.tracer = FakeTracer()
         self.meter = FakeMeter()
         self.ended: list[Outcome] = []
+        self.platform: dict[str, NetworkConfig] = {}
+        self.profiles = FakeProfileProvider()
+        self.grants: MemoryShelf[Grants] = MemoryShelf()
         self.resources = self.restarted()
         self.show("ens1", "ens2")
 
     def restarted(self) -> Resources:
         """The service as it is after a restart of its process: it remembers nothing."""
+        book = GrantBook(self.grants)
+        self.releases = Releases(
+            provider=self.profiles,
+            book=book,
+            over=Ended(driver=DRIVER, node=NODE, cluster=self.cluster, dataplane=self.dataplane, clock=self.clock),
+            notices=self.notices,
+            clock=self.clock,
+            meter=self.meter,
+        )
+        configuration = Configuration(
+            driver=DRIVER,
+            node=NODE,
+            inventories=self.inventories,
+            platform=self.platform.get,
+            profiles=Profiles(provider=self.profiles, book=book, clock=self.clock, meter=self.meter),
+            clock=self.clock,
+        )
         self.preparation = Preparation(
             driver=DRIVER,
             node=NODE,
@@ -111,6 +165,7 @@ class Bench:
             dataplane=self.dataplane,
             runtime=self.runtime,
             inventories=self.inventories,
+            configuration=configuration,
             clock=self.clock,
         )
         self.resources = Resources(

@@ -22,6 +22,10 @@ class MemoryShelf(Generic[T]):
         """Forget it."""
         self.values.pop(claim_uid, None)
 
+    def get(self, claim_uid: str) -> T | None:
+        """The value, if there is one."""
+        return self.values.get(claim_uid)
+
     def all(self) -> Mapping[str, T]:
         """Everything."""
         return dict(self.values)
