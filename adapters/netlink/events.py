@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import logging
 import socket
+import struct
 from collections.abc import Iterable
 from contextlib import suppress
 from ipaddress import ip_address
@@ -21,10 +22,18 @@ from ports.touched import EVERYTHING, NOTHING, Touched
 
 log = logging.getLogger("knd.netlink")
 
-GROUPS = (1, 5, 7, 8, 9, 11, 19)  # RTNLGRP_LINK, _IPV4_IFADDR, _IPV4_ROUTE, _IPV4_RULE, the same of IPv6
+GROUPS = (1, 4, 5, 7, 8, 9, 11, 19)  # RTNLGRP_LINK, _TC, _IPV4_IFADDR, _IPV4_ROUTE, _IPV4_RULE, the same of IPv6
 NEXTHOPS = 31  # RTNLGRP_NEXTHOP, since Linux 5.3: a route that names a next hop changes with it, silently
-LINK, ADDRESS, ROUTE, RULE, NEXTHOP = (16, 17), (20, 21), (24, 25), (32, 33), (104, 105)  # RTM_NEW*, RTM_DEL*
+LINK, ADDRESS, ROUTE, RULE, FILTER, NEXTHOP = (
+    (16, 17),
+    (20, 21),
+    (24, 25),
+    (32, 33),
+    (44, 45),
+    (104, 105),
+)  # RTM_NEW*, _DEL*
 SOL_NETLINK, NETLINK_ADD_MEMBERSHIP = 270, 1
+TC = struct.Struct("=4xi")  # tcmsg, up to the index
 BUFFER_BYTES = 4 << 20
 DATAGRAM = 1 << 16
 AT_ONCE = 128  # events; a reader that rests between two readings leaves half a processor to others
@@ -76,6 +85,8 @@ class NetlinkEvents:
             return Touched(addresses=frozenset({index}), routing=self._is_needed(message))
         if kind in ROUTE and len(message) >= routes.START:
             return _ROUTING if self._leads_somewhere_needed(message) else NOTHING
+        if kind in FILTER and len(message) >= HEADER.size + TC.size:
+            return Touched(links=frozenset({TC.unpack_from(message, HEADER.size)[0]}))
         return _ROUTING if kind in RULE or kind in NEXTHOP else NOTHING
 
     def _is_needed(self, message: bytes) -> bool:

@@ -29,6 +29,9 @@ class Sight:
     functions: Mapping[str, Hardware] = field(default_factory=dict)
 
 
+NO_SIGHT = Sight()
+
+
 def devices(sight: Sight, driver: str) -> tuple[Device, ...]:
     """The devices to offer."""
     links = tuple(sight.links.values())

@@ -25,6 +25,11 @@ class Pace:
         self._clock = clock
         self._gather = GATHER
 
+    @property
+    def pause(self) -> float:
+        """Seconds to rest now."""
+        return self._gather
+
     def gather(self, touched: Touched) -> Touched:
         """This and what else is touched meanwhile."""
         end = self._clock.monotonic() + self._gather
