@@ -15,6 +15,7 @@ from adapters.bus.feed import FeedPublisher
 from adapters.clock.host import HostClock
 from adapters.events.sources import Sources
 from adapters.logs import setup as logs
+from adapters.manifests.nodefile import NodeFile
 from adapters.netlink.events import NetlinkEvents
 from adapters.netlink.kernel import NetlinkKernel
 from adapters.rdma.control import NetlinkRdma
@@ -22,6 +23,7 @@ from adapters.rdma.events import subscribe
 from adapters.sysfs.hardware import SysfsHardware
 from adapters.udev.events import DeviceEvents
 from agent.host import inspector
+from agent.services.configuring import ConfiguredSink
 from agent.services.watching import Watcher
 from ports import options
 from ports.discovery import EventSource
@@ -55,15 +57,25 @@ def _watch(chosen: argparse.Namespace) -> None:
         feed = FeedPublisher(Places(chosen.runtime_dir).inventory_socket)
         feed.start()
         stack.callback(feed.stop)
+        sink = _configured(chosen, feed, stack)
         Watcher(
             interfaces=kernel,
             hardware=inspector(kernel, SysfsHardware(chosen.sysfs_root), chosen.lldp_file),
             rdma=NetlinkRdma(chosen.sysfs_root),
             changes=changes,
-            sink=feed,
+            sink=sink,
             clock=HostClock(),
             driver=chosen.driver_name,
         ).run(stopped)
+
+
+def _configured(chosen: argparse.Namespace, feed: FeedPublisher, stack: ExitStack) -> ConfiguredSink:
+    """The feed, behind the node's configuration as long as the stack is open."""
+    node = NodeFile(chosen.node_config, chosen.driver_name)
+    stack.callback(node.close)
+    sink = ConfiguredSink(feed, lambda: node.config, chosen.driver_name)
+    threading.Thread(target=node.follow, args=(sink.reconfigured,), name="knd-config", daemon=True).start()
+    return sink
 
 
 def _voices(needed: tuple[str, ...]) -> tuple[EventSource, ...]:

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from posixpath import dirname
 from typing import Any
 
+from adapters.manifests.reader import documents
+from agent.domain.nodefiles import FILE, node_files, node_mistakes
 from ports import netconfig, options
 from ports.places import Places
 
 PLACES = Places("/run/knd")
+MANIFESTS = Path(__file__).parents[2] / "manifests"
 PREPARE, ATTACH = dirname(PLACES.prepare_socket), dirname(PLACES.attach_socket)
 INVENTORY, OUTCOMES = dirname(PLACES.inventory_socket), dirname(PLACES.outcomes_socket)
-STATE = dirname(PLACES.state_socket)
+STATE, HELD = dirname(PLACES.state_socket), dirname(PLACES.held_socket)
+NODE_CONFIG = "/etc/knd"
 MOUNTED = {
-    "dataplane": {PLACES.runtime_dir, "/var/run/cdi", "/var/run/netns", "/sys/fs/bpf", "/host/proc-sys-net"},
-    "watch": {INVENTORY},
+    "dataplane": {
+        PLACES.runtime_dir,
+        "/var/run/cdi",
+        "/var/run/netns",
+        "/sys/fs/bpf",
+        "/host/proc-sys-net",
+        NODE_CONFIG,
+    },
+    "watch": {INVENTORY, NODE_CONFIG},
     "nri": {ATTACH, STATE, OUTCOMES, PLACES.ledger, "/var/run/nri"},
     "dra": {
         PREPARE,
         STATE,
         OUTCOMES,
         INVENTORY,
+        HELD,
+        NODE_CONFIG,
         PLACES.outbox,
         "/var/lib/kubelet/plugins/dra.net",
         "/var/lib/kubelet/plugins_registry",
@@ -145,3 +159,22 @@ def test_the_examples_parameters_are_ones_that_we_accept(examples: list[dict[str
     [config] = template["spec"]["spec"]["devices"]["config"]
     assert config["opaque"]["driver"] == options.DEFAULT_DRIVER
     assert netconfig.decode(config["opaque"]["parameters"]).interface.name == "net1"
+
+
+def test_the_nodes_configuration_is_read_where_it_is_mounted_and_may_be_missing(
+    daemonset: dict[str, Any], containers: Containers
+) -> None:
+    assert _volumes(daemonset)["node-config"]["configMap"] == {"name": "knd-node", "optional": True}
+    for name, container in containers.items():
+        mounts = [mount for mount in container["volumeMounts"] if mount["name"] == "node-config"]
+        named = [variable["value"] for variable in container["env"] if variable["name"] == "KND_NODE_CONFIG"]
+        takes = options.NODE_CONFIG in TAKEN[name]
+        assert mounts == ([{"name": "node-config", "mountPath": NODE_CONFIG, "readOnly": True}] if takes else [])
+        assert named == ([f"{NODE_CONFIG}/{FILE}"] if takes else [])
+
+
+def test_the_example_of_a_node_configuration_is_without_mistakes() -> None:
+    (body,) = documents((MANIFESTS / "examples" / "node-config.yaml").read_text(), "example")
+    (node,) = node_files(body)
+    assert (body["metadata"]["name"], body["metadata"]["namespace"]) == ("knd-node", "kube-system")
+    assert list(node_mistakes(node, documents, options.DEFAULT_DRIVER)) == []
