@@ -41,7 +41,7 @@ def test_every_link_and_every_flag_in_the_text_exists(page: Path) -> None:
     foreign = {"--tag", "--kustomize", "--all-containers", "--since", "--sort-by"}
     known = (
         {option.flag for option in options.ALL}
-        | {"--help", "--version", "--verbose", "--schema", "--node-schema"}
+        | {"--help", "--version", "--verbose", "--schema", "--node-schema", "--output"}
         | foreign
     )
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) <= known
