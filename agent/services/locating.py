@@ -13,6 +13,7 @@ from agent.domain.attributes import Place
 from agent.domain.blame import places, without
 from agent.domain.kept import devices_of
 from agent.domain.parts import Section
+from agent.domain.precedence import rank
 from ports.cluster import Json, Slices
 from ports.errors import Code, Failure
 
@@ -43,13 +44,20 @@ class Locating:
         """What of this device is refused; all of it where it is refused with nothing but its name."""
         if not self._accepts([{"name": device["name"]}]):
             return (WHOLE,)
-        everything = frozenset(places(device))
+        everything = sorted(places(device), key=self._importance)
 
         def accepts(kept: Sequence[Place]) -> bool:
-            return self._accepts([without(device, everything - frozenset(kept))])
+            return self._accepts([without(device, frozenset(everything) - frozenset(kept))])
 
-        found = _bad(sorted(everything), accepts)
-        return tuple(found) if found or accepts(tuple(everything)) else (WHOLE,)
+        return tuple(
+            _bad(everything, accepts) or everything[_longest(len(everything), lambda end: accepts(everything[:end])) :]
+        )
+
+    def _importance(self, place: Place) -> tuple[object, ...]:
+        section, name = place
+        if section is Section.TAINTS:
+            return (0, name)
+        return (1, *rank(name, self._body["spec"]["driver"], capacity=section is Section.CAPACITY))
 
     def _accepts(self, devices: Sequence[Json]) -> bool:
         self._tries += 1
@@ -77,3 +85,12 @@ def _bad(items: Sequence[T], accepts: Callable[[Sequence[T]], bool]) -> list[T]:
         return list(items)
     middle = len(items) // 2
     return [*_bad(items[:middle], accepts), *_bad(items[middle:], accepts)] if items else []
+
+
+def _longest(most: int, accepts: Callable[[int], bool]) -> int:
+    """The greatest beginning that is accepted, where each item is for itself and all together are not."""
+    least = 0
+    while least < most:
+        middle = (least + most + 1) // 2
+        least, most = (middle, most) if accepts(middle) else (least, middle - 1)
+    return least

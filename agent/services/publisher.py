@@ -31,6 +31,7 @@ LESSONS = 12  # writes in one look: each but the last has taught something of th
 TRIED_AGAIN = 600.0  # seconds, at least, between two times that a server is tried with what it did not keep or take
 TRIED_ANYWAY = 6 * 3600.0  # seconds after which it is, although nothing tells that it is another server
 QUARREL = 4  # repairs in a row after which people are told
+QUARREL_TEXT = "somebody keeps changing or deleting this node's ResourceSlices; they are repaired ever more rarely"
 
 
 class NodeSlices(Slices, Protocol):
@@ -154,13 +155,10 @@ class Publisher:
 
     def _may_repair(self, now: float) -> bool:
         if now < self._repairs.until:
+            self.quarrel = QUARREL_TEXT
             return False
         self._repairs = self._repairs.changed(now, FLAPPING)
-        if self._repairs.steps >= QUARREL:
-            self.quarrel = (
-                "somebody keeps changing or deleting this node's ResourceSlices; they are repaired ever more rarely"
-            )
         if self._repairs.steps == QUARREL:
-            log.warning("%s", self.quarrel)
-            self._losses.tell("SlicesChanged", self.quarrel)
+            log.warning("%s", QUARREL_TEXT)
+            self._losses.tell("SlicesChanged", QUARREL_TEXT)
         return True

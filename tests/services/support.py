@@ -77,7 +77,7 @@ class FakeMeter:
         self.count(name, **labels)
 
     def show(self, name: str, value: float, **labels: str) -> None:
-        self.values[name + (str(labels) if labels else "")] = value
+        self.values[name + "".join(f"{{{label}={labels[label]}}}" for label in labels)] = value
 
 
 class KeptNotices(Notices):

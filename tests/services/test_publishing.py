@@ -12,7 +12,8 @@ import pytest
 
 from agent.services.bell import Bell
 from agent.services.inventories import Inventories
-from agent.services.publishing import Publishing
+from agent.services.publishing import LISTED, SHORT, Publishing
+from ports.cluster import Change
 from ports.devices import AttributeValue, Device, Inventory
 from ports.errors import Code, Failure
 from ports.outbox import Holding
@@ -240,3 +241,80 @@ def test_the_end_of_a_watch_is_a_comparison_too_because_an_event_may_have_been_m
         for body in bench.cluster.stored_slices():
             bench.cluster.delete_slice(body["metadata"]["name"])
         eventually(lambda: bench.published() == ["ens1"])
+
+
+def test_a_busy_server_is_left_alone_for_as_long_as_it_asks() -> None:
+    bench = Bench()
+    bench.show(device("ens1"))
+    bench.cluster.fail(Failure(Code.UNAVAILABLE, "API server", "too many requests", retry_after=0.6), times=2)
+    began = time.monotonic()
+    with bench.running():
+        eventually(lambda: bench.published() == ["ens1"])
+    assert time.monotonic() - began >= 0.6
+
+
+def test_a_watch_that_fails_each_time_is_begun_ever_more_slowly_and_the_slices_are_kept() -> None:
+    bench = Bench()
+    begun: list[float] = []
+
+    def broken(version: str, timeout: float) -> Iterator[Change]:
+        begun.append(time.monotonic())
+        raise Failure(Code.CONFLICT, "watch", "too old resource version")
+
+    bench.cluster.changes = broken  # type: ignore[method-assign]
+    bench.show(device("ens1"))
+    with bench.running():
+        eventually(lambda: bench.published() == ["ens1"])
+        bench.cluster.remove_slice(NAME)
+        eventually(lambda: bench.published() == ["ens1"])
+        eventually(lambda: len(begun) >= 4)
+    assert begun[3] - begun[0] >= 0.125 + 0.25 + 0.5
+
+
+def test_a_watch_that_ends_in_good_time_goes_on_where_it_was_without_a_list() -> None:
+    bench = Bench()
+    versions: list[str] = []
+
+    def slow(version: str, timeout: float) -> Iterator[Change]:
+        versions.append(version)
+        bench.clock.advance(SHORT + 1)
+        yield Change(version=str(int(version) + 1))
+        time.sleep(0.01)
+
+    bench.cluster.changes = slow  # type: ignore[method-assign]
+    bench.show(device("ens1"))
+    with bench.running():
+        eventually(lambda: len(versions) > 20)
+    assert versions[:20] == [str(int(versions[0]) + count) for count in range(20)]
+    assert bench.cluster.calls.count("slices") == 1
+
+
+def test_the_slices_are_listed_again_now_and_then_in_case_an_event_was_missed() -> None:
+    bench = Bench()
+
+    def slow(version: str, timeout: float) -> Iterator[Change]:
+        bench.clock.advance(LISTED / 2)
+        time.sleep(0.01)
+        yield from ()
+
+    bench.cluster.changes = slow  # type: ignore[method-assign]
+    bench.show(device("ens1"))
+    with bench.running():
+        eventually(lambda: bench.published() == ["ens1"])
+        bench.cluster.remove_slice(NAME)
+        eventually(lambda: bench.published() == ["ens1"])
+
+
+def test_what_is_held_back_is_written_when_it_is_due() -> None:
+    bench = Bench()
+    with bench.running():
+        bench.show(device("ens1", state="up"))
+        eventually(lambda: bench.published() == ["ens1"])
+        bench.clock.advance(10.0)
+        bench.show(device("ens1", state="down"))
+        eventually(lambda: "down" in str(bench.cluster.stored_slices()))
+        bench.show(device("ens1", state="up"))
+        time.sleep(0.3)  # looked at, and held back: this clock stands still
+        assert "down" in str(bench.cluster.stored_slices())
+        bench.clock.advance(1.0)
+        eventually(lambda: "down" not in str(bench.cluster.stored_slices()))
