@@ -38,6 +38,7 @@ from agent.services.configuration import Configuration
 from agent.services.ended import Ended
 from agent.services.grants import GrantBook
 from agent.services.inventories import Inventories
+from agent.services.keeping import Heeded, Keeper
 from agent.services.notices import Notices
 from agent.services.offering import Offering, Peers
 from agent.services.preparing import Preparation
@@ -66,6 +67,7 @@ class Frontend:
     plugin: KubeletPlugin
     offering: Offering
     preparation: Preparation
+    keeper: Keeper
     publishing: Publishing
     statuses: Statuses
     inventories: Inventories
@@ -95,6 +97,7 @@ class Frontend:
             self.providers.stop,
             self.releases.stop,
             self.statuses.stop,
+            self.keeper.stop,
             self.notices.stop,
         ):
             end()
@@ -119,6 +122,7 @@ class Frontend:
             "releases": self.releases.run,
             "watch": self.publishing.watch,
             "status": self.statuses.run,
+            "keep": self.keeper.run,
             "outcomes": self._serve_outcomes,
             "offer": self.offering.run,
         }
@@ -142,7 +146,8 @@ def build(chosen: argparse.Namespace, env: dict[str, str]) -> Frontend:
     cluster = KubeCluster(chosen.kubeconfig, node, driver)
     dataplane, runtime = PreparingClient(places.prepare_socket), RuntimeLinkClient(places.state_socket)
     tracer, notices = make_tracer("knd-dra", env), Notices(cluster.notify)
-    inventories = Inventories(FileShelf(join(places.outbox, "held"), Holding))
+    held = FileShelf(join(places.outbox, "held"), Holding)
+    inventories = Inventories(held)
     publishing = Publishing(
         driver=driver,
         node=node,
@@ -220,9 +225,11 @@ def build(chosen: argparse.Namespace, env: dict[str, str]) -> Frontend:
 
     plugin = KubeletPlugin(driver, chosen.kubelet_root, resources, env.get("POD_UID", ""), on_registered=registered)
     peers = Peers(dataplane, runtime, clock)
+    keeper = Keeper(resources, dataplane, runtime, held, clock)
     return Frontend(
         plugin=plugin,
         offering=Offering(plugin, peers),
+        keeper=keeper,
         preparation=preparation,
         publishing=publishing,
         statuses=statuses,
@@ -231,7 +238,7 @@ def build(chosen: argparse.Namespace, env: dict[str, str]) -> Frontend:
         releases=releases,
         feed=FeedSubscriber(places.inventory_socket),
         notices=notices,
-        outcomes=serve_outcomes(places.outcomes_socket, statuses, statuses),
+        outcomes=serve_outcomes(places.outcomes_socket, statuses, Heeded(refusals=statuses, wake=keeper.wake)),
         tracer=tracer,
         metrics=metrics,
         peers=peers,

@@ -45,10 +45,15 @@ class Link:
     """``RuntimeLink`` over the plugin of this process."""
 
     plugin: Plugin
+    reconciler: Reconciler
 
     def state(self, call: Call) -> RuntimeState:  # noqa: ARG002 - as the port has it
         """The connection now."""
         return self.plugin.state()
+
+    def compare(self, call: Call) -> None:  # noqa: ARG002 - as the port has it
+        """Soon, in the reconciler's own thread."""
+        self.reconciler.request()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,7 +99,7 @@ def build(chosen: argparse.Namespace) -> Frontend:
         ledger=ledger, attacher=attacher, live=live, reconciler=reconciler, rdma=rdma, refused=refusals.put
     )
     plugin = Plugin(chosen.nri_socket, chosen.driver_name, hooks, INDEX)
-    link = serve_runtime_link(places.state_socket, Link(plugin=plugin))
+    link = serve_runtime_link(places.state_socket, Link(plugin=plugin, reconciler=reconciler))
     return Frontend(plugin=plugin, link=link, sender=sender, refusals=refusals, reconciler=reconciler, tracer=tracer)
 
 

@@ -55,6 +55,11 @@ class PreparingHalf:
             self._recovery.settle(record)
             return plan_of(record, claim_uid)
 
+    def claims(self, call: Call) -> tuple[str, ...]:
+        """See the port."""
+        self._desk.check_time("claims", call)
+        return tuple(plan.claim.uid for record in self._desk.ledger.records() for plan in record.plans)
+
     def prepare(self, plan: Plan, call: Call) -> None:
         """See the port."""
         self._desk.once(call, ("prepare", plan), lambda: self._prepare(plan, call))

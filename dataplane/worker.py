@@ -74,6 +74,10 @@ class Worker:
         """See ``Preparing``."""
         return self._desk.patiently(f"claim {claim_uid}", call, lambda: self._preparing.prepared(claim_uid, call))
 
+    def claims(self, call: Call) -> tuple[str, ...]:
+        """See ``Preparing``."""
+        return self._preparing.claims(call)
+
     def prepare(self, plan: Plan, call: Call) -> None:
         """See ``Preparing``."""
         self._desk.patiently(str(plan.claim), call, lambda: self._preparing.prepare(plan, call))

@@ -49,6 +49,10 @@ class Preparing(Protocol):
         """The plan held for this claim, or None. An attachment that died with its namespace is taken back first."""
         ...
 
+    def claims(self, call: Call) -> tuple[str, ...]:
+        """The UIDs of all claims that there is a plan of."""
+        ...
+
     def prepare(self, plan: Plan, call: Call) -> None:
         """Check the plan against policy and the kernel's present state and write it down, durably, before answering.
 

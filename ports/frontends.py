@@ -33,6 +33,10 @@ class RuntimeLink(Protocol):
         """The connection now."""
         ...
 
+    def compare(self, call: Call) -> None:
+        """Compare the runtime's sandboxes with what is prepared, soon: something was prepared that a pod may wait for."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:

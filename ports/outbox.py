@@ -11,15 +11,20 @@ from typing import Protocol, TypeVar
 
 from ports.devices import Device
 from ports.frontends import Outcome
+from ports.plan import ClaimRef
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Holding:
-    """The devices that a prepared claim holds, as they were published when it got them."""
+    """The devices that a prepared claim holds, as they were published when it got them.
+
+    ``claim`` is None where a version before this one wrote it down.
+    """
 
     devices: tuple[Device, ...]
+    claim: ClaimRef | None = None
 
 
 class Shelf(Protocol[T]):

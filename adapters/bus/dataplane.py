@@ -37,6 +37,13 @@ class ClaimUid:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ClaimUids:
+    """The answer of ``claims``."""
+
+    claim_uids: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PlanHeld:
     """The answer of ``prepared``."""
 
@@ -66,6 +73,7 @@ class AllHeld:
 
 INSPECT = Verb(name="inspect", asks=Devices, answers=Facts)
 PREPARED = Verb(name="prepared", asks=ClaimUid, answers=PlanHeld)
+CLAIMS = Verb(name="claims", asks=Nothing, answers=ClaimUids)
 PREPARE = Verb(name="prepare", asks=Plan, answers=Nothing)
 READDRESS = Verb(name="readdress", asks=Plan, answers=DevicesNow)
 UNPREPARE = Verb(name="unprepare", asks=ClaimUid, answers=Detached)
@@ -88,6 +96,10 @@ class PreparingClient:
     def prepared(self, claim_uid: str, call: Call) -> Plan | None:
         """See ``Preparing``."""
         return self._client.ask(PREPARED, ClaimUid(claim_uid=claim_uid), call).plan
+
+    def claims(self, call: Call) -> tuple[str, ...]:
+        """See ``Preparing``."""
+        return self._client.ask(CLAIMS, Nothing(), call).claim_uids
 
     def prepare(self, plan: Plan, call: Call) -> None:
         """See ``Preparing``."""
@@ -137,6 +149,7 @@ def serve_preparing(path: str, dataplane: Preparing) -> Server:
         (
             INSPECT.served_by(lambda ask, call: Facts(facts=dataplane.inspect(ask.devices, call))),
             PREPARED.served_by(lambda ask, call: PlanHeld(plan=dataplane.prepared(ask.claim_uid, call))),
+            CLAIMS.served_by(lambda _, call: ClaimUids(claim_uids=dataplane.claims(call))),
             PREPARE.served_by(prepare),
             READDRESS.served_by(lambda plan, call: DevicesNow(devices=dataplane.readdress(plan, call))),
             UNPREPARE.served_by(lambda ask, call: dataplane.unprepare(ask.claim_uid, call)),

@@ -8,6 +8,7 @@ from adapters.bus.verbs import Nothing, Verb
 from ports.dataplane import Call
 from ports.frontends import Outcome, Outcomes, Refusal, Refusals, RuntimeLink, RuntimeState
 
+COMPARE = Verb(name="compare", asks=Nothing, answers=Nothing)
 STATE = Verb(name="state", asks=Nothing, answers=RuntimeState)
 REPORT = Verb(name="report", asks=Outcome, answers=Nothing)
 REFUSED = Verb(name="refused", asks=Refusal, answers=Nothing)
@@ -22,6 +23,10 @@ class RuntimeLinkClient:
     def state(self, call: Call) -> RuntimeState:
         """See ``RuntimeLink``."""
         return self._client.ask(STATE, Nothing(), call)
+
+    def compare(self, call: Call) -> None:
+        """See ``RuntimeLink``."""
+        self._client.ask(COMPARE, Nothing(), call)
 
 
 class OutcomesClient:
@@ -41,7 +46,12 @@ class OutcomesClient:
 
 def serve_runtime_link(path: str, link: RuntimeLink) -> Server:
     """A server, not yet started, of the runtime connection's state."""
-    return Server(path, (STATE.served_by(lambda _, call: link.state(call)),), workers=2)
+
+    def compare(_: Nothing, call: Call) -> Nothing:
+        link.compare(call)
+        return Nothing()
+
+    return Server(path, (STATE.served_by(lambda _, call: link.state(call)), COMPARE.served_by(compare)), workers=2)
 
 
 def serve_outcomes(path: str, outcomes: Outcomes, refusals: Refusals | None = None) -> Server:

@@ -14,7 +14,7 @@ from ports.inbound import Container, PodSandbox
 from ports.ledger import Phase, PodRecord
 
 HOST_NETWORK = "set hostNetwork: false, or take the claim out of the pod"
-UNTRUSTED = "delete the pod, so that it is prepared anew; knd dataplane's log tells what became of its devices"
+UNTRUSTED = "it is made anew within minutes; if not, knd dataplane's log tells what became of it: then delete the pod"
 SHARED = "a whole interface serves one pod at a time: give each pod its own claim, with a ResourceClaimTemplate"
 
 

@@ -17,6 +17,7 @@ from ports.devices import Device, Inventory
 from ports.errors import Failure
 from ports.feed import InventorySource
 from ports.outbox import Holding, Holdings
+from ports.plan import ClaimRef
 
 log = logging.getLogger("knd.inventory")
 LOOK = 60.0  # seconds of one wait for news; its end means nothing
@@ -68,9 +69,9 @@ class Inventories:
             newest = self._newest
         return None if newest is None else complete(newest, tuple(self._shelf.all().values()))
 
-    def hold(self, claim_uid: str, devices: tuple[Device, ...]) -> None:
+    def hold(self, claim: ClaimRef, devices: tuple[Device, ...]) -> None:
         """The claim has these devices from now on."""
-        self._shelf.put(claim_uid, Holding(devices=devices))
+        self._shelf.put(claim.uid, Holding(devices=devices, claim=claim))
         self._changed()
 
     def release(self, claim_uid: str) -> None:

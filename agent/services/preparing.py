@@ -124,7 +124,7 @@ class Preparation:
         with steps.step("prepare"):
             self._dataplane.prepare(made, _call(end, traceparent))
         self._plans[claim.uid] = made
-        self._inventories.hold(claim.uid, devices)
+        self._inventories.hold(claim, devices)
         about = {"claim": f"{claim.namespace}/{claim.name}", "pod": str(pod), "trace": trace_id(traceparent)}
         for note in (*platform_notes(fitting), *left_behind(fitting, known)):
             log.warning("%s: %s", claim, note, extra=about)

@@ -66,6 +66,14 @@ class Resources:
         """Take the claims back; one answer a claim."""
         return together(lambda claim: self._answer("unprepare", claim, deadline, self._unprepare), claims)
 
+    def mend(self, claim: ClaimRef, deadline: float, wanted: Callable[[], bool]) -> Prepared:
+        """Prepare a claim again whose record was lost, unless it was taken back before its turn came."""
+
+        def work(claim: ClaimRef, deadline: float, steps: Steps, traceparent: str) -> Prepared:
+            return self._prepare(claim, deadline, steps, traceparent) if wanted() else Prepared(claim=claim)
+
+        return self._answer("prepare", claim, deadline, work)
+
     def _prepare(self, claim: ClaimRef, deadline: float, steps: Steps, traceparent: str) -> Prepared:
         devices = self._preparation.prepare(claim, deadline, steps, traceparent)
         return Prepared(claim=claim, devices=tuple(self._device(claim, device) for device in devices))

@@ -44,6 +44,7 @@ class Sandboxes:
             log.error(
                 "not attached, no container of it will be let through: %s", failure, extra={"pod": str(sandbox.pod)}
             )
+            self._unreadable(sandbox, gate.untrusted(sandbox, failure))
             return
         if record is None:
             return
@@ -122,7 +123,13 @@ class Sandboxes:
         try:
             return self.ledger.read(sandbox.pod.uid)
         except Failure as failure:
+            self.reconciler.request()
             raise gate.untrusted(sandbox, failure) from failure
+
+    def _unreadable(self, sandbox: PodSandbox, failure: Failure) -> None:
+        """The dataplane makes the record anew if it can, else the DRA frontend does: both learn of it."""
+        self.reconciler.request()
+        self.refused(Refusal(pod=sandbox.pod, reason=str(failure)))
 
     def _readable(self, sandbox: PodSandbox) -> tuple[PodRecord | None, bool]:
         try:

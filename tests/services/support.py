@@ -39,6 +39,10 @@ class FakeRuntimeLink:
         self.connected = True
         self.away: list[Failure] = []
         self.asked = 0
+        self.compared = 0
+
+    def compare(self, call: Call) -> None:
+        self.compared += 1
 
     def state(self, call: Call) -> RuntimeState:
         self.asked += 1

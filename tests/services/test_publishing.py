@@ -17,6 +17,7 @@ from ports.cluster import Change
 from ports.devices import AttributeValue, Device, Inventory
 from ports.errors import Code, Failure
 from ports.outbox import Holding
+from ports.plan import ClaimRef
 from tests.contracts.cluster.fake import FakeCluster
 from tests.domain.values import device
 from tests.services.support import DRIVER, NODE, FakeMeter, KeptNotices
@@ -200,7 +201,7 @@ def test_stop_ends_the_loop_at_once_and_leaves_the_slices() -> None:
 
 def test_held_devices_are_known_after_a_restart() -> None:
     bench = Bench()
-    bench.inventories.hold("claim", (device("ens1"),))
+    bench.inventories.hold(ClaimRef(namespace="team", name="net", uid="claim"), (device("ens1"),))
     again = Inventories(bench.shelf)
     again.put(Inventory(generation=1))
     assert again.devices() == (device("ens1"),)

@@ -19,6 +19,9 @@ class _SlowLink:
         self._runtime = runtime
         self._announce = announce
 
+    def compare(self, call: Call) -> None:
+        """Nothing to compare."""
+
     def state(self, call: Call) -> RuntimeState:
         if self._announce:
             print(f"asked {call.key}", flush=True)

@@ -128,16 +128,19 @@ class Cases(WholeNode):
 
     def run_pod(self, stack: ExitStack, requests: Mapping[str, Parameters | None]) -> Pod:
         """The same, ended by whoever started it; ``stack`` owns its namespace."""
-        path, namespace = self._network(stack)
+        path, namespace = self.network(stack)
         number = next(_NUMBERS)
         ref = PodRef(namespace="team", name=f"pod{number}", uid=f"pod-uid-{number}")
         claim = self.claimed(ref, requests)
         (prepared,) = self.kubelet.prepare(DEFAULT_DRIVER, (claim,))
         gates = tuple(dict.fromkeys(gate for device in prepared.devices for gate in device.cdi_device_ids))
         ran = self.runtime.run_pod_sandbox(ref, path)
-        created = self.runtime.create_container(ran.sandbox, "app", (), gates, self.root / "cdi")
-        assert (ran.error, created.error) == ("", ""), self.log()
+        assert (ran.error, self.container(ran.sandbox, gates)) == ("", ""), self.log()
         return Pod(ref=ref, claim=claim, sandbox=ran.sandbox, namespace=namespace)
+
+    def container(self, sandbox: PodSandbox, gates: tuple[str, ...]) -> str:
+        """A container with these CDI devices; why it is refused."""
+        return self.runtime.create_container(sandbox, "app", (), gates, self.root / "cdi").error
 
     def end_pod(self, pod: Pod) -> None:
         """Stopped by the runtime, taken back by the kubelet."""
@@ -178,7 +181,7 @@ class Cases(WholeNode):
         assert self.api.wait_for(lambda: len(told()) == ready, PATIENCE), self.log()
         return told()
 
-    def _network(self, stack: ExitStack) -> tuple[str, NetlinkNamespace]:
+    def network(self, stack: ExitStack) -> tuple[str, NetlinkNamespace]:
         """A network with its loopback up; where the runtime says that it is, and for our own looks."""
         own = stack.enter_context(private_namespace())
         namespace = NetlinkKernel(host=own).host

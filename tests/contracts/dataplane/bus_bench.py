@@ -20,7 +20,7 @@ class BothHalves:
         preparing, attaching = PreparingClient(places.prepare_socket), AttachingClient(places.attach_socket)
         self.inspect, self.prepared = preparing.inspect, preparing.prepared
         self.prepare, self.unprepare = preparing.prepare, preparing.unprepare
-        self.readdress = preparing.readdress
+        self.readdress, self.claims = preparing.readdress, preparing.claims
         self.attach, self.detach = attaching.attach, attaching.detach
         self.reconcile, self.held = attaching.reconcile, attaching.held
 

@@ -352,6 +352,15 @@ class DataplaneContract:
 
     # a namespace that died with nobody telling
 
+    def test_the_claims_that_there_is_a_plan_of_are_told(self, bench: Bench) -> None:
+        assert bench.dataplane.claims(call(bench)) == ()
+        prepare(bench, 0)
+        assert bench.dataplane.claims(call(bench)) == (CLAIM.uid,)
+        bench.dataplane.attach(sandbox(bench), call(bench))
+        assert bench.dataplane.claims(call(bench)) == (CLAIM.uid,)
+        bench.dataplane.unprepare(CLAIM.uid, call(bench))
+        assert bench.dataplane.claims(call(bench)) == ()
+
     def test_prepared_takes_back_what_died_with_its_namespace(self, bench: Bench) -> None:
         before = facts(bench)
         made = prepare(bench, 0)

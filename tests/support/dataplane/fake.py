@@ -66,6 +66,11 @@ class FakeDataplane:
                 self._give_back(record)
             return _plan_of(record, claim_uid)
 
+    def claims(self, call: Call) -> tuple[str, ...]:
+        """Those that a record has a plan of."""
+        with self._serving("claims", call):
+            return tuple(plan.claim.uid for record in self.ledger.records() for plan in record.plans)
+
     def prepare(self, plan: Plan, call: Call) -> None:
         """Check the plan and keep it."""
         with self._serving("prepare", call):
