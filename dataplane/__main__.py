@@ -21,17 +21,21 @@ from adapters.bus.dataplane import serve_attaching, serve_preparing
 from adapters.bus.feed import HeldPublisher
 from adapters.cdi.gate import CdiGate, NoGate
 from adapters.clock.host import HostClock
+from adapters.dhcp.packet import DhcpPackets
+from adapters.dhcp.server import ChannelServer
 from adapters.ethtool.control import EthtoolOffloads
 from adapters.logs import setup as logs
 from adapters.manifests.nodefile import NodeFile
 from adapters.netlink.heldevents import HeldLinkEvents
 from adapters.netlink.kernel import NetlinkKernel
+from adapters.outbox.files import FileShelf
 from adapters.privileges import capabilities
 from adapters.rdma.control import NetlinkRdma
 from adapters.sysfs.errors import SysfsErrors
 from adapters.sysfs.identity import SysfsIdentity
 from dataplane.exclusions import NodeExclusions
 from dataplane.ledger import FileLedger
+from dataplane.lifting import Lifted
 from dataplane.lock import RuntimeLock
 from dataplane.vitals import HeldVitals
 from dataplane.worker import Worker
@@ -74,7 +78,12 @@ def _serve(args: argparse.Namespace) -> int:
         worker, feed = build(args, places, node), HeldPublisher(places.held_socket)
         vitals = worker.vitals(HeldLinkEvents(), feed)
         worker.recover()
-        servers = (serve_preparing(places.prepare_socket, worker), serve_attaching(places.attach_socket, worker), feed)
+        servers = (
+            serve_preparing(places.prepare_socket, worker),
+            serve_attaching(places.attach_socket, worker),
+            ChannelServer(places.channel_socket, worker),
+            feed,
+        )
         for server in servers:
             stack.callback(server.stop)
             server.start()
@@ -115,8 +124,10 @@ def build(args: argparse.Namespace, places: Places, node: NodeFile) -> Worker:
         rdma=NetlinkRdma(args.sysfs_root),
         exclusions=NodeExclusions(lambda: node.config, SysfsIdentity(args.sysfs_root)),
         errors=SysfsErrors(args.sysfs_root),
+        packets=DhcpPackets(),
     )
-    return Worker(machine, FileLedger(places.ledger, _boot_id()), gate, HostClock())
+    lifted = FileShelf(places.lifted, Lifted)
+    return Worker(machine, FileLedger(places.ledger, _boot_id()), gate, HostClock(), lifted)
 
 
 def _pins(runtime_dir: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from dataplane.gates import Gates
+from dataplane.lifting import Lifts
 from dataplane.locate import temporary_name
 from dataplane.namespaces import Namespaces
 from dataplane.refresh import refreshed
@@ -28,20 +29,29 @@ from ports.plan import DevicePlan, Plan, SetUp
 from ports.results import Attached, Detached
 
 log = logging.getLogger("knd.dataplane")
+LIFTED_SECONDS = 5.0  # to wait for a device that is just being set up for somebody else
 
 
 class Attachments:
     """What is done to a pod as a whole. Every method answers with the record as it is afterwards."""
 
-    def __init__(self, machine: Machine, ledger: Ledger, gates: Gates, clock: Clock, namespaces: Namespaces) -> None:
+    def __init__(
+        self, machine: Machine, ledger: Ledger, gates: Gates, clock: Clock, namespaces: Namespaces, lifts: Lifts
+    ) -> None:
         self._machine = machine
         self._ledger = ledger
         self._gates = gates
         self._clock = clock
         self._namespaces = namespaces
+        self._lifts = lifts
 
     def attach(self, record: PodRecord, sandbox: Sandbox, check_time: Callable[[], None]) -> Attached:
-        """Carry out all plans of a prepared pod, or undo everything and raise."""
+        """Carry out all plans of a prepared pod, or undo everything and raise. Nobody borrows its devices meanwhile."""
+        indexes = [device.before.link.identity.ifindex for plan in record.plans for device in plan.devices]
+        with self._lifts.barred(indexes, LIFTED_SECONDS):
+            return self._attach(record, sandbox, check_time)
+
+    def _attach(self, record: PodRecord, sandbox: Sandbox, check_time: Callable[[], None]) -> Attached:
         record = self._refreshed(record)
         pod = self._enter(record, sandbox)
         begun = placed(record, sandbox, pod)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from dataplane.differences import changed
 from dataplane.locate import is_hardware, temporary_name
-from ports.devices import Identity, LinkFacts
+from ports.devices import Identity, Link, LinkFacts
 from ports.errors import Code, Failure
 from ports.ledger import PodRecord
 from ports.plan import DevicePlan, Plan
@@ -24,9 +24,9 @@ EVERYWHERE = frozenset({"0.0.0.0/0", "::/0"})
 def check_movable(plan: DevicePlan, now: LinkFacts, needed: str, denied: bool) -> None:
     """REFUSED for a link that must stay, for the reason given or one of its own; CONFLICT: the host is not as planned for."""
     subject = f"device {plan.device}"
-    _check_denied(subject, denied)
+    check_denied(subject, denied)
     if not plan.rdma_only:
-        _check_link(subject, now, needed)
+        check_link(subject, now.link, needed)
     differences = changed(plan.before, now)
     if differences:
         raise Failure(Code.CONFLICT, subject, f"changed since it was read: {', '.join(differences)}", PLAN_AGAIN)
@@ -35,13 +35,13 @@ def check_movable(plan: DevicePlan, now: LinkFacts, needed: str, denied: bool) -
 def check_departing(plan: DevicePlan, now: LinkFacts, needed: str, denied: bool) -> None:
     """What must not have changed from prepare to attach; the rest may, and is what the host gets back."""
     before, subject = plan.before, f"device {plan.device}"
-    _check_denied(subject, denied)
+    check_denied(subject, denied)
     if now.link.name != before.link.name:
         raise Failure(Code.CONFLICT, subject, f"is called {now.link.name} now, planned as {before.link.name}", NEW_POD)
     if now.rdma_exclusive != before.rdma_exclusive or now.rdma != before.rdma:
         raise Failure(Code.CONFLICT, subject, "its RDMA devices or the RDMA mode of the host changed", NEW_POD)
     if not plan.rdma_only:
-        _check_link(subject, now, needed)
+        check_link(subject, now.link, needed)
 
 
 def has_default(now: LinkFacts) -> bool:
@@ -49,14 +49,15 @@ def has_default(now: LinkFacts) -> bool:
     return any(route.destination in EVERYWHERE for route in now.routes)
 
 
-def _check_denied(subject: str, denied: bool) -> None:
+def check_denied(subject: str, denied: bool) -> None:
+    """REFUSED for a device that the administrator never lets go."""
     if denied:
         detail = "the node's configuration denies it"
         raise Failure(Code.REFUSED, subject, detail, "choose another, or take it off the list deny of the node")
 
 
-def _check_link(subject: str, now: LinkFacts, needed: str) -> None:
-    link = now.link
+def check_link(subject: str, link: Link, needed: str) -> None:
+    """REFUSED for a link that the node (for that reason) or another interface needs."""
     if link.loopback or link.name == "lo":
         raise Failure(Code.REFUSED, subject, "is the loopback")
     if needed:
@@ -73,6 +74,13 @@ def check_free(plan: Plan, records: Iterable[PodRecord]) -> None:
                 _check_apart(plan, other)
             elif record.pod.uid != plan.pod.uid:
                 raise Failure(Code.CONFLICT, str(plan.claim), f"is prepared for {record.pod} already")
+
+
+def check_unheld(claim_uid: str, subject: str, device: Identity, records: Iterable[PodRecord]) -> None:
+    """CONFLICT when another claim has the device."""
+    for plan in (plan for record in records for plan in record.plans if plan.claim.uid != claim_uid):
+        if any(_is_same(device, each.before.link.identity) for each in plan.devices):
+            raise Failure(Code.CONFLICT, subject, f"is held by {plan.claim}")
 
 
 def _check_apart(plan: Plan, other: Plan) -> None:

@@ -11,6 +11,8 @@ from dataplane.attaching import AttachingHalf
 from dataplane.attachments import Attachments
 from dataplane.desk import Desk
 from dataplane.gates import Gates
+from dataplane.lifting import Forgetful, Lifted, Lifts
+from dataplane.loans import Loans
 from dataplane.namespaces import Namespaces
 from dataplane.patience import Work, side_by_side
 from dataplane.preparing import PreparingHalf
@@ -21,10 +23,12 @@ from ports.clock import Clock
 from ports.controls import Machine
 from ports.dataplane import Call, Sandbox
 from ports.devices import Identity, LinkFacts
+from ports.dhcp import Lent, Wish
 from ports.errors import Failure
 from ports.gate import Gate
 from ports.heldfeed import HeldEvents, HeldSink
 from ports.ledger import Ledger, Phase, PodRecord
+from ports.outbox import Shelf
 from ports.plan import Plan
 from ports.results import Attached, AttachedDevice, Detached, Held, Report
 
@@ -33,22 +37,27 @@ RECOVERY = 10.0  # seconds that all pods together keep the process from serving
 
 
 class Worker:
-    """Implements ``ports.dataplane.Dataplane``. Call ``recover`` once before serving.
+    """Implements ``ports.dataplane.Dataplane`` and ``ports.dhcp.Lender``. Call ``recover`` once before serving.
 
-    ``namespaces`` are the pods' namespaces that it holds open.
+    ``namespaces`` are the pods' namespaces that it holds open; ``lifted`` keeps which of the host's interfaces are set up for
+    a loan only.
     """
 
-    def __init__(self, machine: Machine, ledger: Ledger, gate: Gate, clock: Clock) -> None:
+    def __init__(
+        self, machine: Machine, ledger: Ledger, gate: Gate, clock: Clock, lifted: Shelf[Lifted] | None = None
+    ) -> None:
         self.namespaces = Namespaces(machine.kernel)
         self._machine = machine
         self._ledger = ledger
         self._clock = clock
         self._gates = Gates(gate)
-        attachments = Attachments(machine, ledger, self._gates, clock, self.namespaces)
+        self._lifts = Lifts(machine.kernel.host, lifted or Forgetful())
+        attachments = Attachments(machine, ledger, self._gates, clock, self.namespaces, self._lifts)
         readdressing = Readdressing(machine, ledger, self.namespaces)
         self._recovery = Recovery(machine, attachments, self.namespaces, readdressing)
         self._desk = desk = Desk(ledger, clock)
         self._preparing = PreparingHalf(desk, machine, attachments, self._recovery, readdressing)
+        self._loans = Loans(desk, machine, self.namespaces, self._lifts, clock)
         self._attaching = AttachingHalf(desk, attachments, self._recovery, self._gates, machine.kernel.host)
 
     def recover(self) -> None:
@@ -56,6 +65,7 @@ class Worker:
 
         A pod that cannot be settled now is left to reconcile; it keeps no other pod from being served.
         """
+        self._lifts.recover()
         records = self._ledger.records()
         works = side_by_side([partial(self._recover, record) for record in records])
         self._gates.agree([self._recovered(record, work) for record, work in zip(records, works, strict=True)])
@@ -85,6 +95,14 @@ class Worker:
     def readdress(self, plan: Plan, call: Call) -> tuple[AttachedDevice, ...]:
         """See ``Preparing``."""
         return self._desk.patiently(str(plan.claim), call, lambda: self._preparing.readdress(plan, call))
+
+    def lend(self, wish: Wish, call: Call) -> Lent:
+        """See ``ports.dhcp.Lender``. It takes its time in the thread of whoever asks."""
+        return self._loans.lend(wish, call)
+
+    def give_back(self, lent: Lent) -> None:
+        """See ``ports.dhcp.Lender``."""
+        self._loans.give_back(lent)
 
     def unprepare(self, claim_uid: str, call: Call) -> Detached:
         """See ``Preparing``."""

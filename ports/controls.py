@@ -130,6 +130,17 @@ class ErrorCounts(Protocol):
         ...
 
 
+class PacketControl(Protocol):
+    """Packet sockets for DHCP."""
+
+    def open(self, namespace: Namespace, ifindex: int, family: int, mac: str) -> int:
+        """The descriptor of a raw socket of this link that receives DHCP for ``mac`` and nothing else; the caller's to close.
+
+        For IPv6 it receives neighbour solicitations too. Its filter cannot be changed any more.
+        """
+        ...
+
+
 class NoOffloads:
     """For hosts and tests without ethtool."""
 
@@ -213,6 +224,14 @@ class NoRdma:
         raise _no_rdma(rdma)
 
 
+class NoPackets:
+    """For hosts without DHCP."""
+
+    def open(self, namespace: Namespace, ifindex: int, family: int, mac: str) -> int:
+        """None can be."""
+        raise Failure(Code.INVALID, f"interface #{ifindex}", "no packet sockets here")
+
+
 def _no_rdma(rdma: RdmaLink) -> Failure:
     return Failure(Code.NOT_FOUND, f"RDMA device {rdma.name}", "this kernel has no RDMA")
 
@@ -235,3 +254,4 @@ class Machine:
     rdma: RdmaControl = field(default_factory=NoRdma)
     exclusions: Exclusions = field(default_factory=NoExclusions)
     errors: ErrorCounts = field(default_factory=NoErrorCounts)
+    packets: PacketControl = field(default_factory=NoPackets)

@@ -68,6 +68,35 @@ class Wish:
     mac: str = ""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lent:
+    """An open packet socket, whose ``descriptor`` is the borrower's to close, and what its device is like.
+
+    ``ifindex`` is set where something of the host has to be put back afterwards.
+    """
+
+    descriptor: int
+    mac: str
+    running: bool
+    ifindex: int | None = None
+
+
+class Lender(Protocol):
+    """The privileged side: whoever may open packet sockets for others."""
+
+    def lend(self, wish: Wish, call: Call) -> Lent:
+        """A socket of the device. In the host it is set up, if it is down, until ``give_back``.
+
+        NOT_FOUND: it is neither in the claim's pod nor in the host. REFUSED: the node depends on it. CONFLICT: another claim
+        has it, or a pod is just getting it. INVALID: it is no Ethernet interface.
+        """
+        ...
+
+    def give_back(self, lent: Lent) -> None:
+        """The other end is done. Never raises for a device that is gone."""
+        ...
+
+
 class Channel(Protocol):
     """A raw socket of one device that sees DHCP (and for IPv6 neighbour solicitations) and nothing else."""
 

@@ -21,6 +21,21 @@ class Places:
         return join(self.runtime_dir, "prepare", "dataplane.sock")
 
     @property
+    def channel_socket(self) -> str:
+        """Where the dataplane hands packet sockets for DHCP to the DRA frontend; beside ``prepare_socket``."""
+        return join(self.runtime_dir, "prepare", "channel.sock")
+
+    @property
+    def lifted(self) -> str:
+        """The dataplane's note of the interfaces that are set up for DHCP only."""
+        return join(self.runtime_dir, "lifted")
+
+    @property
+    def leases(self) -> str:
+        """The leases that the DRA frontend keeps; in the directory of ``outbox``, which is mounted for it."""
+        return join(self.outbox, "leases")
+
+    @property
     def attach_socket(self) -> str:
         """The dataplane's ``Attaching`` half; only the NRI frontend's container mounts its directory."""
         return join(self.runtime_dir, "attach", "dataplane.sock")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from adapters.bpf.control import BpfPrograms
 from adapters.clock.host import HostClock
+from adapters.dhcp.packet import DhcpPackets
 from adapters.ethtool.control import EthtoolOffloads
 from dataplane.worker import Worker
 from ports.controls import Machine
@@ -23,7 +24,9 @@ class RealBench:
     def __init__(self, directory: Path) -> None:
         self.world = RealWorld(directory)
         self.kernel = self.world.kernel
-        self.machine = Machine(kernel=self.kernel, offloads=EthtoolOffloads(), programs=BpfPrograms())
+        self.machine = Machine(
+            kernel=self.kernel, offloads=EthtoolOffloads(), programs=BpfPrograms(), packets=DhcpPackets()
+        )
         self.clock = HostClock()
         self.ledger = MemoryLedger()
         self.gate = MemoryGate()

@@ -199,8 +199,14 @@ def test_garbage_on_every_socket_leaves_no_descriptor_and_no_thread_behind(node:
     attach_and_detach(node, "before")
     pids = node.pids(up)
     sockets = [path for path in node.root.rglob("*") if path.is_socket() and path.name != "nri.sock"]
-    assert {path.name for path in sockets} == {"dataplane.sock", "watch.sock", "dra.sock", "dra.net-reg.sock"}
-    assert len(sockets) == 6, "two of the dataplane, the watcher's, the outcomes', the kubelet's two"
+    assert {path.name for path in sockets} == {
+        "dataplane.sock",
+        "channel.sock",
+        "watch.sock",
+        "dra.sock",
+        "dra.net-reg.sock",
+    }
+    assert len(sockets) == 7, "three of the dataplane, the watcher's, the outcomes', the kubelet's two"
     spoil(sockets)
     before = usage(pids)
     for _ in range(20):
