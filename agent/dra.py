@@ -23,8 +23,6 @@ from adapters.bus.frontends import RuntimeLinkClient, serve_outcomes
 from adapters.bus.server import Server
 from adapters.cel.filter import Filter
 from adapters.clock.host import HostClock
-from adapters.cloud import catalog
-from adapters.cloud.credentials import Credentials
 from adapters.health.http import HealthServer
 from adapters.health.metrics import CONTENT_TYPE, Metrics
 from adapters.kube.cluster import KubeCluster
@@ -32,20 +30,15 @@ from adapters.kubelet.plugin import KubeletPlugin
 from adapters.logs import setup as logs
 from adapters.outbox.files import FileShelf
 from adapters.telemetry.factory import ClosingTracer, make_tracer
-from agent import endings
+from agent import endings, outside
+from agent.outside import Around, Outside
 from agent.services.bell import Bell
-from agent.services.configuration import Configuration
-from agent.services.ended import Ended
-from agent.services.grants import GrantBook
 from agent.services.inventories import Inventories
 from agent.services.keeping import Heeded, Keeper
 from agent.services.notices import Notices
 from agent.services.offering import Offering, Peers
 from agent.services.preparing import Preparation
-from agent.services.profiles import Profiles
-from agent.services.providers import Providers
 from agent.services.publishing import Publishing
-from agent.services.releases import Releases
 from agent.services.resources import Resources
 from agent.services.statuses import Statuses
 from ports import options
@@ -53,8 +46,6 @@ from ports.errors import Code, Failure
 from ports.frontends import Outcome
 from ports.outbox import Holding
 from ports.places import Places
-from ports.profiles import Grants
-from ports.providers import Remembered
 
 log = logging.getLogger("knd.dra")
 STOP_SECONDS = 1.8  # of the two that a stop may take
@@ -71,8 +62,7 @@ class Frontend:
     publishing: Publishing
     statuses: Statuses
     inventories: Inventories
-    providers: Providers
-    releases: Releases
+    others: Outside
     feed: FeedSubscriber
     notices: Notices
     outcomes: Server
@@ -94,8 +84,7 @@ class Frontend:
             self.preparation.end,
             self.offering.stop,
             self.publishing.stop,
-            self.providers.stop,
-            self.releases.stop,
+            self.others.stop,
             self.statuses.stop,
             self.keeper.stop,
             self.notices.stop,
@@ -118,8 +107,7 @@ class Frontend:
             "notices": self.notices.run,
             "inventory": lambda: self.inventories.follow(self.feed, self.bell),
             "publish": self.publishing.run,
-            "providers": self.providers.run,
-            "releases": self.releases.run,
+            **self.others.loops(),
             "watch": self.publishing.watch,
             "status": self.statuses.run,
             "keep": self.keeper.run,
@@ -158,19 +146,19 @@ def build(chosen: argparse.Namespace, env: dict[str, str]) -> Frontend:
         meter=metrics,
         notices=notices,
     )
-    credentials = Credentials(ca_file=chosen.webhook_ca_file, token_file=chosen.webhook_token_file)
-    webhook = catalog.webhook(chosen.webhook_url, credentials)
-    providers = Providers(
+    around = Around(
         driver=driver,
-        candidates=catalog.candidates(chosen.cloud_provider_hint, webhook),
-        devices=inventories.bare,
-        shelf=FileShelf(join(places.outbox, "platform"), Remembered),
+        node=node,
+        cluster=cluster,
+        dataplane=dataplane,
+        inventories=inventories,
+        notices=notices,
         clock=clock,
         meter=metrics,
     )
-    inventories.dress(providers.dressed)
-    providers.tell(publishing.wake)
-    inventories.tell(publishing.wake, providers.wake)
+    others = outside.build(chosen, around)
+    others.providers.tell(publishing.wake)
+    inventories.tell(publishing.wake, others.providers.wake)
     statuses = Statuses(
         driver=driver,
         cluster=cluster,
@@ -179,25 +167,6 @@ def build(chosen: argparse.Namespace, env: dict[str, str]) -> Frontend:
         clock=clock,
         meter=metrics,
     )
-    granting = catalog.profiles(chosen.profile_provider, webhook, lambda: providers.found)
-    book = GrantBook(FileShelf(join(chosen.kubelet_root, "plugins", driver, "profiles"), Grants))
-    releases = Releases(
-        provider=granting,
-        book=book,
-        over=Ended(driver=driver, node=node, cluster=cluster, dataplane=dataplane, clock=clock),
-        notices=notices,
-        clock=clock,
-        meter=metrics,
-    )
-    book.tell(releases.wake)
-    configuration = Configuration(
-        driver=driver,
-        node=node,
-        inventories=inventories,
-        platform=providers.config,
-        profiles=Profiles(provider=granting, book=book, clock=clock, meter=metrics),
-        clock=clock,
-    )
     preparation = Preparation(
         driver=driver,
         node=node,
@@ -205,7 +174,7 @@ def build(chosen: argparse.Namespace, env: dict[str, str]) -> Frontend:
         dataplane=dataplane,
         runtime=runtime,
         inventories=inventories,
-        configuration=configuration,
+        configuration=others.configuration,
         clock=clock,
     )
     resources = Resources(
@@ -234,8 +203,7 @@ def build(chosen: argparse.Namespace, env: dict[str, str]) -> Frontend:
         publishing=publishing,
         statuses=statuses,
         inventories=inventories,
-        providers=providers,
-        releases=releases,
+        others=others,
         feed=FeedSubscriber(places.inventory_socket),
         notices=notices,
         outcomes=serve_outcomes(places.outcomes_socket, statuses, Heeded(refusals=statuses, wake=keeper.wake)),
