@@ -48,7 +48,7 @@ class Loss:
 
     def __str__(self) -> str:
         what = f" {WORDS[self.section]} {self.name}" if self.section in WORDS else ""
-        return f"device {self.device}:{what} {self.text}"
+        return f"device {self.device}{what and ':'}{what} {self.text}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -31,6 +31,7 @@ class Reason(StrEnum):
     LENGTH = "length"
     COUNT = "count"
     REFUSED = "refused"
+    FILTER = "filter"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

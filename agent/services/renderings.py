@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from agent.domain.attributes import EVERYTHING, Features, Loss, Place, Rendered, publishable, render
 from agent.domain.parts import Reason, Section
 from ports.devices import AttributeValue, Device
+from ports.errors import Failure
 
 Value = object  # what the device had there when it was refused
 WHOLE: Place = (Section.DEVICE, "")
@@ -77,16 +78,20 @@ class Renderings:
         known = self._known.get(device.name)
         if known is not None and known[0] == device and not self._fresh:
             return known[1]
-        if not self._keeps(device.attributes):
-            return None
+        try:
+            if not self._keeps(device.attributes):
+                return None
+        except Failure as failure:
+            return _nothing(device.name, Reason.FILTER, f"is not published, because {failure}")
         held = self._refused.get(device.name, {})
         refused = {place for place, value in held.items() if _value(device, place) == value}
-        return _refused_whole(device.name) if WHOLE in refused else render(device, self._driver, self.features, refused)
+        if WHOLE in refused:
+            return _nothing(device.name, Reason.REFUSED, "left out: the API server refuses it")
+        return render(device, self._driver, self.features, refused)
 
 
-def _refused_whole(name: str) -> Rendered:
-    text = "left out: the API server refuses it"
-    loss = Loss(device=name, section=Section.DEVICE, name="", reason=Reason.REFUSED, text=text)
+def _nothing(name: str, reason: Reason, text: str) -> Rendered:
+    loss = Loss(device=name, section=Section.DEVICE, name="", reason=reason, text=text)
     return Rendered(name=name, body={}, losses=(loss,))
 
 

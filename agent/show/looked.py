@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from adapters.cel.filter import Filter
@@ -15,7 +15,7 @@ from agent.domain.discovery.configured import configured
 from agent.domain.sight import Sight, devices
 from agent.host import opened
 from agent.services.looking import Looking
-from ports.devices import Device
+from ports.devices import AttributeValue, Device
 from ports.errors import Code, Failure
 from ports.hardware import Hardware
 from ports.nodeconfig import NodeConfig
@@ -60,9 +60,10 @@ def looked(chosen: argparse.Namespace) -> Looked:
             print(f"note: {COPIED}", file=sys.stderr)
     found = devices(sight, chosen.driver_name)
     mine = {device.name: device for device in configured(found, config, chosen.driver_name)}
-    published = tuple(device for device in mine.values() if keeps(device.attributes))
+    hidden = {name: reason for name, device in mine.items() if (reason := _hidden(keeps, device))}
+    published = tuple(device for name, device in mine.items() if name not in hidden)
     names = {device.name for device in published}
-    left = [_left_out(device, mine) for device in found if device.name not in names]
+    left = [_left_out(device, hidden) for device in found if device.name not in names]
     return Looked(
         published=published,
         others=tuple(sorted((*_never(sight), *left))),
@@ -87,9 +88,16 @@ def _config(path: str, driver: str) -> NodeConfig:
     return file.config
 
 
-def _left_out(device: Device, mine: Mapping[str, Device]) -> tuple[str, str]:
-    reason = "hidden by --filter" if device.name in mine else "not selected by the node configuration"
-    return device.interface or device.name, reason
+def _hidden(keeps: Callable[[Mapping[str, AttributeValue]], bool], device: Device) -> str:
+    """Why the filter hides the device; empty when it does not."""
+    try:
+        return "" if keeps(device.attributes) else "hidden by --filter"
+    except Failure as failure:
+        return f"hidden by --filter, which fails for it: {failure.detail}"
+
+
+def _left_out(device: Device, hidden: Mapping[str, str]) -> tuple[str, str]:
+    return device.interface or device.name, hidden.get(device.name, "not selected by the node configuration")
 
 
 def _never(sight: Sight) -> list[tuple[str, str]]:

@@ -219,7 +219,7 @@ def test_devices_are_in_order_each_name_once_and_well_named() -> None:
     assert [device.name for device in devices] == ["a", "b"]
     assert devices[0].attributes == {"dra.net/mtu": 1}
     assert [loss.device for loss in losses] == ["Bad", "a", "x.y"]
-    assert str(losses[0]) == "device Bad: left out: its name is no DNS label"
+    assert str(losses[0]) == "device Bad left out: its name is no DNS label"
 
 
 IDENTIFIERS = ("a", "Z_9", "x" * 32, "x" * 33, "9a", "if-name", "", "é")

@@ -184,7 +184,7 @@ def test_a_device_that_is_refused_by_its_name_costs_itself_and_no_other() -> Non
     bench.cluster.refuses = lambda body: "no" if "ens2" in by_name([body]) else ""
     bench.show(device("ens1"), device("ens2", mtu=1), device("ens3"))
     assert list(bench.published()) == ["ens1", "ens3"]
-    assert "device ens2: left out: the API server refuses it" in bench.notices.kept[0].message
+    assert "device ens2 left out: the API server refuses it" in bench.notices.kept[0].message
     bench.show(device("ens1"), device("ens2", mtu=1), device("ens3"))
     assert bench.writes() == 2
 
@@ -348,3 +348,21 @@ def added(body: dict[str, object]) -> dict[str, object]:
     for each in spec["devices"]:
         each["somethingNew"] = False
     return {**body, "spec": {**spec, "alsoNew": 0}}
+
+
+def test_a_device_for_which_the_filter_fails_is_not_published_and_that_is_told_once() -> None:
+    def keeps(attributes: Json) -> bool:
+        if "dra.net/mtu" not in attributes:
+            raise Failure(Code.INVALID, "filter", "No such key: dra.net/mtu")
+        return True
+
+    cluster = FakeCluster(NODE, DRIVER)
+    bench = PublisherBench(cluster, keeps)
+    for _ in range(3):
+        bench.show(device("ens1", mtu=1500), device("ens2", state="up"))
+        bench.show(device("ens1", mtu=1500), device("ens2", state="down"))
+        bench.clock.advance(10.0)
+    assert list(by_name(cluster.stored_slices())) == ["ens1"]
+    (notice,) = bench.notices.kept
+    assert notice.message == "device ens2 is not published, because filter: No such key: dra.net/mtu"
+    assert bench.meter.values["knd_attributes_left_out{reason=filter}"] == 1
