@@ -14,7 +14,8 @@ from tests.support import debian
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 
 
-def _render(name: str) -> list[dict[str, Any]]:
+def rendered(name: str) -> list[dict[str, Any]]:
+    """What kustomize makes of a directory below manifests."""
     kustomize = debian.loaded(debian.unpacked("kustomize"), "kustomize")
     done = subprocess.run([*kustomize, "build", str(MANIFESTS / name)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -24,13 +25,13 @@ def _render(name: str) -> list[dict[str, Any]]:
 @pytest.fixture(scope="session")
 def base() -> list[dict[str, Any]]:
     """What is installed."""
-    return _render("base")
+    return rendered("base")
 
 
 @pytest.fixture(scope="session")
 def examples() -> list[dict[str, Any]]:
     """What a user would write."""
-    return _render("examples")
+    return rendered("examples")
 
 
 @pytest.fixture(scope="session")
