@@ -4,74 +4,25 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from adapters.bus.feed import FeedSubscriber
-from adapters.netlink.nsfs import inside
-from ports.devices import Address, Device, Inventory, Route
-from ports.places import Places
+from ports.devices import Address, Route
 from tests.netns.world import RealWorld
 from tests.support.private_net import delete_link
+from tests.support.watching import Watching
 
 pytestmark = pytest.mark.netns
-BOUND = 20.0
-
-
-class Watching:
-    """A watcher process in the private host, and a subscriber."""
-
-    def __init__(self, real: RealWorld, directory: Path) -> None:
-        self.directory = directory
-        self.log = directory / "log"
-        self._real = real
-        self.process = self._start()
-        self.feed = FeedSubscriber(Places(str(directory)).inventory_socket)
-
-    def until(self, holds: Callable[[dict[str, Device]], bool]) -> Inventory:
-        """The first inventory of which it holds, devices by name."""
-        end = time.monotonic() + BOUND
-        while time.monotonic() < end:
-            inventory = self.feed.latest(end - time.monotonic())
-            if inventory and holds({device.name: device for device in inventory.devices}):
-                return inventory
-        raise AssertionError(f"did not come; the watcher said: {self.log.read_text()}")
-
-    def end(self, number: signal.Signals) -> tuple[int, float]:
-        """Send a signal; exit status and the seconds it took."""
-        start = time.monotonic()
-        self.process.send_signal(number)
-        return self.process.wait(BOUND), time.monotonic() - start
-
-    def again(self) -> None:
-        """Start a new process after the end of the old one."""
-        self.process = self._start()
-
-    def close(self) -> None:
-        self.feed.close()
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-W", "error", "-m", "agent.watch", f"--runtime-dir={self.directory}"]
-        with self.log.open("ab") as log:
-            return inside(
-                self._real.host.descriptor,
-                lambda: subprocess.Popen([*command, "--log-format=json"], stderr=log, stdin=subprocess.DEVNULL),
-            )
 
 
 @pytest.fixture
 def watching(real: RealWorld) -> Iterator[Watching]:
     with tempfile.TemporaryDirectory(prefix="knd-watch-") as directory:
-        made = Watching(real, Path(directory))
+        made = Watching(Path(directory), namespace=real.host.descriptor)
         yield made
         made.close()
 
