@@ -24,9 +24,10 @@ from adapters.sysfs.hardware import SysfsHardware
 from adapters.udev.events import DeviceEvents
 from agent.host import inspector
 from agent.services.configuring import ConfiguredSink
+from agent.services.infiniband import AloneBesideIpoib, OtherInterfaces
 from agent.services.watching import Watcher
 from ports import options
-from ports.discovery import EventSource
+from ports.discovery import EventSource, Interfaces, RdmaDevices
 from ports.errors import Failure
 from ports.places import Places
 
@@ -58,15 +59,21 @@ def _watch(chosen: argparse.Namespace) -> None:
         feed.start()
         stack.callback(feed.stop)
         sink = _configured(chosen, feed, stack)
+        interfaces, rdma = _seen(kernel, NetlinkRdma(chosen.sysfs_root), chosen.move_ib_interfaces == "true")
         Watcher(
-            interfaces=kernel,
+            interfaces=interfaces,
             hardware=inspector(kernel, SysfsHardware(chosen.sysfs_root), chosen.lldp_file),
-            rdma=NetlinkRdma(chosen.sysfs_root),
+            rdma=rdma,
             changes=changes,
             sink=sink,
             clock=HostClock(),
             driver=chosen.driver_name,
         ).run(stopped)
+
+
+def _seen(interfaces: Interfaces, rdma: RdmaDevices, ipoib: bool) -> tuple[Interfaces, RdmaDevices]:
+    """The host with or without its IPoIB interfaces."""
+    return (interfaces, rdma) if ipoib else (OtherInterfaces(interfaces), AloneBesideIpoib(rdma))
 
 
 def _configured(chosen: argparse.Namespace, feed: FeedPublisher, stack: ExitStack) -> ConfiguredSink:

@@ -124,6 +124,7 @@ def build(args: argparse.Namespace, places: Places, node: NodeFile) -> Worker:
         rdma=NetlinkRdma(args.sysfs_root),
         exclusions=NodeExclusions(lambda: node.config, SysfsIdentity(args.sysfs_root)),
         errors=SysfsErrors(args.sysfs_root),
+        ipoib_stays=args.move_ib_interfaces == "false",
         packets=DhcpPackets(),
     )
     lifted = FileShelf(places.lifted, Lifted)

@@ -58,7 +58,20 @@ def _rdma_facts(machine: Machine, device: Identity, name: str) -> LinkFacts:
     found = machine.rdma.find(machine.kernel.host, name)
     if found is None:
         raise Failure(Code.NOT_FOUND, f"device {device}", "is not in the host now", HINT)
+    exclusive = machine.rdma.exclusive()
     interface = machine.rdma.interface(machine.kernel.host, found)
     if interface is not None:
-        raise Failure(Code.REFUSED, f"device {device}", f"belongs to interface #{interface}", HINT)
-    return LinkFacts(link=rdma_only(device), rdma=(found,), rdma_exclusive=machine.rdma.exclusive())
+        _check_left(machine, device, interface, exclusive)
+    return LinkFacts(link=rdma_only(device), rdma=(found,), rdma_exclusive=exclusive)
+
+
+def _check_left(machine: Machine, device: Identity, interface: int, exclusive: bool) -> None:
+    """Whether the interface may be left in the host: a move of the RDMA device makes the kernel make an IPoIB one anew."""
+    subject = f"device {device}"
+    if not (machine.ipoib_stays and machine.kernel.host.link(interface).ipoib):
+        raise Failure(Code.REFUSED, subject, f"belongs to interface #{interface}", HINT)
+    needed = machine.kernel.why_needed(interface) if exclusive else ""
+    if needed:
+        raise Failure(
+            Code.REFUSED, subject, f"the node needs its interface #{interface} ({needed}): a move takes it down"
+        )

@@ -246,7 +246,10 @@ class NoErrorCounts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Machine:
-    """All of the host that the worker works on. What is not given is something that this host does not have."""
+    """All of the host that the worker works on. What is not given is something that this host does not have.
+
+    ``ipoib_stays``: an RDMA device may be given away while its IPoIB interface is in the host.
+    """
 
     kernel: Kernel
     offloads: OffloadControl = field(default_factory=NoOffloads)
@@ -254,4 +257,5 @@ class Machine:
     rdma: RdmaControl = field(default_factory=NoRdma)
     exclusions: Exclusions = field(default_factory=NoExclusions)
     errors: ErrorCounts = field(default_factory=NoErrorCounts)
+    ipoib_stays: bool = False
     packets: PacketControl = field(default_factory=NoPackets)

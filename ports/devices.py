@@ -154,6 +154,11 @@ class Link:
     flags: int = 0
     carrier_losses: int | None = field(default=None, compare=False)
 
+    @property
+    def ipoib(self) -> bool:
+        """Whether it carries IP over InfiniBand."""
+        return self.encapsulation == "infiniband"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rule:

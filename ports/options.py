@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 DEFAULT_DRIVER = "dra.net"
 DEFAULT_FILTER = '!("dra.net/type" in attributes) || attributes["dra.net/type"].StringValue != "veth"'
 LEVELS = ("debug", "info", "warning", "error")
+SWITCH = ("true", "false")
 FORMATS = ("auto", "json", "text")
 DRIVER_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 MAX_SOCKET_PATH = 107  # sizeof(sun_path) - 1, linux/un.h
@@ -205,6 +206,13 @@ WEBHOOK_TOKEN = Option(
     check=_optional_path,
     help="file with the bearer token for the webhook, read for each call (empty: none)",
 )
+MOVE_IB_INTERFACES = Option(
+    flag="--move-ib-interfaces",
+    env="KND_MOVE_IB_INTERFACES",
+    default="true",
+    check=_one_of(SWITCH),
+    help="true: IPoIB interfaces are devices; false: they stay in the host, and their RDMA devices are given away alone",
+)
 NEEDED_ADDRESSES = Option(
     flag="--needed-addresses",
     env="KND_NEEDED_ADDRESSES",
@@ -235,8 +243,8 @@ COMMON = (RUNTIME_DIR, LOG_LEVEL, LOG_FORMAT)
 PLATFORM = (CLOUD_PROVIDER, PROFILE_PROVIDER, WEBHOOK_URL, WEBHOOK_CA, WEBHOOK_TOKEN)
 DRA = (KUBECONFIG, NODE_NAME, DRIVER, KUBELET_ROOT, FILTER, NODE_CONFIG, CDI_ROOT, BIND_ADDRESS, *PLATFORM, *COMMON)
 NRI = (DRIVER, NRI_SOCKET, CDI_ROOT, SYSFS_ROOT, *COMMON)
-WATCH = (DRIVER, SYSFS_ROOT, NODE_CONFIG, LLDP_FILE, NEEDED_ADDRESSES, *COMMON)
-DATAPLANE = (DRIVER, CDI_ROOT, SYSFS_ROOT, PROC_SYS_NET, NODE_CONFIG, NEEDED_ADDRESSES, *COMMON)
+WATCH = (DRIVER, SYSFS_ROOT, NODE_CONFIG, LLDP_FILE, NEEDED_ADDRESSES, MOVE_IB_INTERFACES, *COMMON)
+DATAPLANE = (DRIVER, CDI_ROOT, SYSFS_ROOT, PROC_SYS_NET, NODE_CONFIG, NEEDED_ADDRESSES, MOVE_IB_INTERFACES, *COMMON)
 ALL = tuple(dict.fromkeys((*DRA, *NRI, *WATCH, *DATAPLANE)))
 
 

@@ -42,6 +42,8 @@ class Metrics:
             name: Gauge(name, text, labels, registry=self.registry)
             for name, text, labels in (
                 ("knd_published_devices", "Devices in this node's ResourceSlices.", ()),
+                ("knd_published_rdma_devices", "Of these, the ones with RDMA.", ()),
+                ("knd_last_published_time_seconds", "When the API server was last known to have them all.", ()),
                 ("knd_attributes_left_out", "Values of devices that are not published as they are.", ("reason",)),
                 ("knd_status_pending", "Attach outcomes that are not in their claim's status yet.", ()),
                 ("knd_profile_grants", "Devices with configuration that a profile gave.", ()),

@@ -152,6 +152,8 @@ class Publisher:
         for gone in self._writing.learned.keys() - pool.places.keys():
             del self._writing.learned[gone]
         self._meter.show("knd_published_devices", len(pool.places))
+        self._meter.show("knd_published_rdma_devices", shown.with_rdma(self._node.driver))
+        self._meter.show("knd_last_published_time_seconds", self._clock.wall_ns() / 1e9)
 
     def _may_repair(self, now: float) -> bool:
         if now < self._repairs.until:

@@ -25,6 +25,11 @@ class Shown:
     devices: tuple[Rendered, ...]
     losses: tuple[Loss, ...]
 
+    def with_rdma(self, driver: str) -> int:
+        """How many of the devices say that they have RDMA."""
+        told = (device.body.get("attributes", {}).get(f"{driver}/rdma") for device in self.devices)
+        return sum(value == {"bool": True} for value in told)
+
 
 class Renderings:
     """Not safe for several threads: one loop publishes."""

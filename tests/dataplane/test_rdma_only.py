@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
-from ports.devices import Identity, RdmaLink
+from ports.devices import Address, Identity, RdmaLink, Route
 from ports.errors import Code, Failure
 from ports.plan import ClaimRef, DevicePlan, MoveRdma, Plan, PodRef
 from tests.dataplane.bench import CLAIM, POD, Crash
@@ -212,3 +213,39 @@ def test_steps_that_need_an_interface_are_refused() -> None:
     with pytest.raises(Failure) as caught:
         host.worker().prepare(Plan(claim=CLAIM, pod=POD, devices=(wrong,)), host.call())
     assert caught.value.code is Code.INVALID
+
+
+def host_with_ipoib(stays: bool) -> tuple[FullHost, RdmaLink]:
+    """An InfiniBand device with an IPoIB interface."""
+    host, rdma = host_with_fabric()
+    made = host.kernel.add_link("ibp1s0", pci_address="0000:5e:00.0")
+    host.kernel.host._device(made.identity.ifindex).link = replace(made, encapsulation="infiniband")
+    host.rdma.cards[-1].interface = made.identity
+    host.machine = replace(host.machine, ipoib_stays=stays)
+    return host, rdma
+
+
+def test_it_goes_alone_and_leaves_its_ipoib_interface_only_where_that_is_wished() -> None:
+    host, rdma = host_with_ipoib(stays=True)
+    worker = host.worker()
+    worker.prepare(planned(host), host.call())
+    (device,) = worker.attach(host.sandbox(), host.call()).devices
+    assert (device.interface, device.rdma) == ("", (FABRIC,))
+    assert host.kernel.host.find("ibp1s0") is not None
+    worker.detach(host.sandbox(), host.call())
+    assert is_home(host, rdma)
+    host, _ = host_with_ipoib(stays=False)
+    with pytest.raises(Failure, match="belongs to interface"):
+        planned(host)
+
+
+def test_one_whose_ipoib_interface_the_node_needs_is_not_moved() -> None:
+    host, _ = host_with_ipoib(stays=True)
+    link = host.kernel.host.find("ibp1s0")
+    assert link is not None
+    host.kernel.host.add_address(link.identity.ifindex, Address(prefix="2001:db8:7::7/64"))
+    host.kernel.host.add_route(link.identity.ifindex, Route(destination="::/0", gateway="2001:db8:7::1"))
+    with pytest.raises(Failure, match="the node needs"):
+        planned(host)
+    host.rdma.is_exclusive = False
+    planned(host)

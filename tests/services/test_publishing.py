@@ -95,6 +95,11 @@ def test_an_inventory_becomes_slices_once() -> None:
     assert bench.published() == ["ens1", "ens2"]
     assert (bench.writes(), bench.publishing.problem) == (1, "")
     assert bench.meter.values["knd_published_devices"] == 2
+    assert bench.meter.values["knd_published_rdma_devices"] == 0
+    bench.show(device("ens1"), device("ens2", rdma=True))
+    bench.publishing.publish()
+    assert bench.meter.values["knd_published_rdma_devices"] == 1
+    assert bench.meter.values["knd_last_published_time_seconds"] == bench.clock.wall_ns() / 1e9
     assert bench.meter.counts["knd_slice_writes", "create", "success"] == 1
 
 
