@@ -16,6 +16,7 @@ from agent.services.ended import Ended
 from agent.services.grants import GrantBook
 from agent.services.inventories import Inventories
 from agent.services.notices import Notices
+from agent.services.orphans import Orphans
 from agent.services.profiles import Profiles
 from agent.services.providers import Providers
 from agent.services.releases import Releases
@@ -80,16 +81,17 @@ def _profiled(chosen: argparse.Namespace, around: Around, providers: Providers, 
     """What was given outlives the boot, so its book is in the directory that the kubelet has for this driver."""
     granting = catalog.profiles(chosen.profile_provider, webhook, lambda: providers.found)
     book = GrantBook(FileShelf(join(chosen.kubelet_root, "plugins", around.driver, "profiles"), Grants))
+    over = Ended(
+        driver=around.driver,
+        node=around.node,
+        cluster=around.cluster,
+        dataplane=around.dataplane,
+        clock=around.clock,
+    )
     releases = Releases(
         provider=granting,
         book=book,
-        over=Ended(
-            driver=around.driver,
-            node=around.node,
-            cluster=around.cluster,
-            dataplane=around.dataplane,
-            clock=around.clock,
-        ),
+        orphans=Orphans(book=book, over=over, clock=around.clock, meter=around.meter),
         notices=around.notices,
         clock=around.clock,
         meter=around.meter,

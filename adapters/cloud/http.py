@@ -144,8 +144,11 @@ class _Exchange:
         with self._lock:
             self._abandoned = True
             connected = self._connection.sock
-        with suppress(OSError, AttributeError):
-            connected.shutdown(socket.SHUT_RDWR)
+        if connected is not None:
+            with suppress(OSError):
+                socket.socket.shutdown(
+                    connected, socket.SHUT_RDWR
+                )  # a TLS socket's own takes its state from the other thread
 
     def result(self, subject: str) -> Answer:
         if self._answer is None:

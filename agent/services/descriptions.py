@@ -50,7 +50,7 @@ class Descriptions:
                 del self._entries[name]
             for name, each in wanted.items():
                 if name not in self._entries or self._entries[name].ids != each:
-                    self._entries[name] = _Entry(ids=each)
+                    self._entries[name] = _renewed(self._entries.get(name), each)
         for name in gone:
             self._shelf.drop(name)
 
@@ -95,3 +95,9 @@ class Descriptions:
             for device, each in found.items()
             if each.provider in providers
         }
+
+
+def _renewed(entry: _Entry | None, ids: DeviceIds) -> _Entry:
+    """To be asked anew; until then the description of the same hardware holds, whatever its interface is called by now."""
+    same = entry is not None and (entry.ids.mac, entry.ids.pci_address) == (ids.mac, ids.pci_address)
+    return _Entry(ids=ids, description=entry.description if entry is not None and same else None)

@@ -47,6 +47,7 @@ class Providers:
         self._meter = meter
         self._bell = Bell()
         self._found: Provider | None = None
+        self._looked = False
         self._known = Descriptions(shelf, clock, [each.name for each in self._candidates])
         self._changed: Callable[[], None] = lambda: None
 
@@ -103,6 +104,9 @@ class Providers:
         found = detected(self._candidates, self._clock)
         if found is not None:
             log.info("this node is on %s", found.name)
+        elif not self._looked:
+            log.info("no platform answers; it is looked for again from time to time")
+        self._looked = True
         self._meter.count("knd_provider_detections", result=found.name if found else "none")
         return found
 

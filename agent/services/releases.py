@@ -1,18 +1,17 @@
 """Taking back what profiles have given: tried again, ever more slowly, until the provider says that it is done.
 
-The kubelet's Unprepare starts it. Since that is not sure to come, the book is also compared with the cluster from time to
-time: what was given to a claim that is no more is taken back, but never while a device is still in a pod with it.
+The kubelet's Unprepare starts it. Since that is not sure to come, ``Orphans`` are looked for as well.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 
 from agent.services.backoff import Backoff
 from agent.services.bell import Bell
 from agent.services.grants import GrantBook
 from agent.services.notices import Notices
+from agent.services.orphans import BUSY, Orphans
 from agent.services.together import together
 from ports.clock import Clock
 from ports.cluster import Notice
@@ -23,34 +22,31 @@ from ports.profiles import Grant, ProfileProvider
 
 log = logging.getLogger("knd.profiles")
 ONE_CALL = 10.0  # seconds
-BUSY = 60.0  # seconds to wait for a Prepare of the same claim to end
 FIRST, LIMIT = 1.0, 300.0  # seconds between two tries
 AT_ONCE = 8  # claims
-AUDIT = 300.0  # seconds between two comparisons with the cluster
 
 
 class Releases:
-    """One loop, ``run``, ended by ``stop``. ``over`` says whether a claim is no more, neither in the cluster nor here."""
+    """One loop, ``run``, ended by ``stop``."""
 
     def __init__(
         self,
         *,
         provider: ProfileProvider,
         book: GrantBook,
-        over: Callable[[ClaimRef], bool],
+        orphans: Orphans,
         notices: Notices,
         clock: Clock,
         meter: Meter,
     ) -> None:
         self._provider = provider
         self._book = book
-        self._over = over
+        self._orphans = orphans
         self._notices = notices
         self._clock = clock
         self._meter = meter
         self._bell = Bell()
         self._waits: dict[str, tuple[float, Backoff]] = {}
-        self._audit = clock.monotonic()
 
     def wake(self) -> None:
         """There is something to take back."""
@@ -71,45 +67,15 @@ class Releases:
 
     def step(self) -> float:
         """Compare if it is time, and take back what is due; seconds until something is due again."""
-        if self._clock.monotonic() >= self._audit:
-            self.audit()
+        self._orphans.look_if_due()
         pending = {uid: found for uid, found in self._book.all().items() if any(each.ending for each in found.grants)}
         self._waits = {uid: wait for uid, wait in self._waits.items() if uid in pending}
         now = self._clock.monotonic()
         due = [found.claim for uid, found in pending.items() if self._waits.get(uid, (now,))[0] <= now]
         together(self._take_back, due, AT_ONCE)
         self._show()
-        dues = (self._audit, *(due for due, _ in self._waits.values()))
+        dues = (self._orphans.due, *(due for due, _ in self._waits.values()))
         return max(0.0, min(dues) - self._clock.monotonic())
-
-    def audit(self) -> None:
-        """End the grants of claims that are over without an Unprepare."""
-        self._audit = self._clock.monotonic() + AUDIT
-        for uid, found in self._book.all().items():
-            if not all(each.ending for each in found.grants) and self._is_over(found.claim):
-                with self._book.turn(uid, BUSY):
-                    self._book.end(uid)
-                self._meter.count("knd_profile_orphans")
-                log.warning(
-                    "%s is no more; what its profiles gave is taken back", found.claim, extra=_about(found.claim)
-                )
-
-    def _is_over(self, claim: ClaimRef) -> bool:
-        try:
-            return self._over(claim)
-        except Failure as failure:
-            log.debug("%s: not known whether it is over: %s", claim, failure)
-            return False
-
-    def _end(self, claim: ClaimRef) -> None:
-        try:
-            with self._book.turn(claim.uid, BUSY):
-                self._book.end(claim.uid)
-        except Failure as failure:
-            log.info("not taken back yet: %s", failure, extra=_about(claim))
-            return
-        self._meter.count("knd_profile_orphans")
-        log.warning("%s is no more; what its profiles gave is taken back", claim, extra=_about(claim))
 
     def _take_back(self, claim: ClaimRef) -> None:
         _, backoff = self._waits.get(claim.uid, (0.0, Backoff(first=FIRST, limit=LIMIT)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from adapters.cloud import address
 from adapters.cloud.credentials import Credentials
 from adapters.cloud.http import MAX_BODY, Client, Request
 from ports.errors import Code, Failure
+from tests.support.eventually import eventually
 from tests.support.metadata import FakeServer, Reply, talking
 
 GET = Request(method="GET", path="/thing")
@@ -117,6 +119,20 @@ def test_a_server_that_takes_its_time_is_left(talk: Callable[[socket.socket], No
         began = time.monotonic()
         assert failure(url, SHORT).code == Code.DEADLINE
         assert time.monotonic() - began < 20, "and not only when the server ends"
+
+
+def test_a_server_that_hangs_in_tls_is_left() -> None:
+    with talking(hang) as url:
+        assert failure(url.replace("http:", "https:"), SHORT).code == Code.DEADLINE
+
+
+def test_a_server_that_hangs_behind_tls_is_left_and_the_thread_ends(server: FakeServer) -> None:
+    server.going.clear()
+    with server.serving(certificate=CERTIFICATE) as url:
+        with pytest.raises(Failure) as caught:
+            client(url, ca_file=CERTIFICATE).call("server", GET, SHORT)
+        assert caught.value.code == Code.DEADLINE
+        eventually(lambda: "knd-http" not in {thread.name for thread in threading.enumerate()}, 30)
 
 
 @pytest.mark.parametrize(

@@ -8,16 +8,24 @@ import os
 import stat
 import threading
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from adapters.outbox.files import FileShelf
 from ports.devices import Device, Identity
 from ports.errors import Code, Failure
 from ports.frontends import Outcome
+from ports.netconfig import decode
 from ports.outbox import Holding
 from ports.plan import ClaimRef, PodRef
+from ports.profiles import Grant, Grants, Wish
+from ports.providers import Description, DeviceIds, Remembered
 from ports.results import AttachedDevice
+from tests.ports.test_netconfig import EVERYTHING
 
 CLAIM = ClaimRef(namespace="team", name="net", uid="5c749796-6cea-4a19-9817-ecfd275cafc9")
 
@@ -44,6 +52,36 @@ def test_holdings_keep_every_kind_of_attribute(tmp_path: Path) -> None:
     device = Device(name="d", identity=Identity(ifindex=1), interface="d", attributes={"a": "x", "b": 1, "c": True})
     FileShelf(tmp_path, Holding).put("uid", Holding(devices=(device,)))
     assert FileShelf(tmp_path, Holding).all() == {"uid": Holding(devices=(device,))}
+
+
+VALUES = (
+    st.text(max_size=9) | st.integers(-(2**63), 2**63 - 1) | st.booleans() | st.lists(st.text(max_size=3)).map(tuple)
+)
+
+
+@settings(max_examples=20)
+@given(st.dictionaries(st.text(max_size=9), VALUES, max_size=4), st.sets(st.sampled_from(sorted(EVERYTHING))))
+def test_descriptions_and_grants_come_back_as_they_were(attributes: dict[str, Any], keys: set[str]) -> None:
+    config = decode({key: EVERYTHING[key] for key in keys})
+    ids = DeviceIds(device="d", mac="02:00:00:00:00:01", pci_address="0000:01:00.0")
+    description = Description(attributes=attributes, config=config, notes=("n",))
+    remembered = Remembered(provider="GCE", ids=ids, description=description)
+    grant = Grant(wish=Wish(ids=ids, config=config), answer=config, ending=True)
+    grants = Grants(claim=CLAIM, grants=(grant, Grant(wish=grant.wish)))
+    with TemporaryDirectory() as directory:
+        FileShelf(f"{directory}/a", Remembered).put("d", remembered)
+        FileShelf(f"{directory}/b", Grants).put(CLAIM.uid, grants)
+        assert FileShelf(f"{directory}/a", Remembered).get("d") == remembered
+        assert FileShelf(f"{directory}/b", Grants).get(CLAIM.uid) == grants
+
+
+def test_one_that_cannot_be_read_is_moved_aside_and_nothing_else(tmp_path: Path) -> None:
+    kept = shelf(tmp_path)
+    kept.put("good", outcome())
+    (tmp_path / f"{CLAIM.uid}.json").write_text("{")
+    assert kept.get(CLAIM.uid) is None
+    assert (tmp_path / f"{CLAIM.uid}.bad").read_text() == "{"
+    assert kept.get("good") == outcome()
 
 
 def test_a_later_value_takes_the_place_of_the_earlier(tmp_path: Path) -> None:

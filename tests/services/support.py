@@ -9,6 +9,7 @@ from agent.services.ended import Ended
 from agent.services.grants import GrantBook
 from agent.services.inventories import Inventories
 from agent.services.notices import Notices
+from agent.services.orphans import Orphans
 from agent.services.preparing import Preparation
 from agent.services.profiles import Profiles
 from agent.services.releases import Releases
@@ -146,10 +147,12 @@ class Bench:
     def restarted(self) -> Resources:
         """The service as it is after a restart of its process: it remembers nothing."""
         book = GrantBook(self.grants)
+        over = Ended(driver=DRIVER, node=NODE, cluster=self.cluster, dataplane=self.dataplane, clock=self.clock)
+        self.orphans = Orphans(book=book, over=over, clock=self.clock, meter=self.meter)
         self.releases = Releases(
             provider=self.profiles,
             book=book,
-            over=Ended(driver=DRIVER, node=NODE, cluster=self.cluster, dataplane=self.dataplane, clock=self.clock),
+            orphans=self.orphans,
             notices=self.notices,
             clock=self.clock,
             meter=self.meter,

@@ -236,7 +236,10 @@ def test_a_claim_that_is_gone_without_an_unprepare_gives_back_and_one_in_a_pod_d
     bench.releases.step()
     assert bench.profiles.given, "it is still prepared on this node"
     bench.dataplane.ledger.remove("pod-uid")
-    bench.releases.audit()
+    bench.orphans.look()
+    bench.releases.step()
+    assert bench.profiles.given, "it may be just on its way to the dataplane"
+    bench.orphans.look()
     bench.releases.step()
     assert (bench.profiles.given, bench.meter.counts[("knd_profile_orphans",)]) == ({}, 1)
 
@@ -246,12 +249,13 @@ def test_a_claim_of_another_node_by_now_gives_back_here(bench: Bench) -> None:
     bench.prepare()
     bench.dataplane.ledger.remove("pod-uid")
     body: Any = bench.cluster.claim(CLAIM.namespace, CLAIM.name)
-    bench.releases.audit()
+    bench.orphans.look()
     assert bench.profiles.back == []
     for result in body["status"]["allocation"]["devices"]["results"]:
         result["pool"] = "node2"
     bench.cluster.put_claim(body)
-    bench.releases.audit()
+    bench.orphans.look()
+    bench.orphans.look()
     bench.releases.step()
     assert bench.profiles.back == [(CLAIM.uid, "ens1")]
 
@@ -261,8 +265,25 @@ def test_while_nothing_is_known_nothing_is_taken_back(bench: Bench) -> None:
     bench.prepare()
     bench.dataplane.ledger.remove("pod-uid")
     bench.cluster.remove_claim(CLAIM.namespace, CLAIM.name)
-    bench.cluster.fail(AWAY)
-    bench.releases.audit()
+    bench.cluster.fail(AWAY, times=3)
+    for _ in range(3):
+        bench.orphans.look()
+    bench.releases.step()
+    assert bench.profiles.given
+
+
+def test_a_claim_that_is_prepared_after_all_is_no_suspect_any_more(bench: Bench) -> None:
+    wanting(bench, "ens1")
+    bench.prepare()
+    record = bench.dataplane.ledger.read("pod-uid")
+    assert record is not None
+    bench.dataplane.ledger.remove("pod-uid")
+    bench.cluster.remove_claim(CLAIM.namespace, CLAIM.name)
+    bench.orphans.look()
+    bench.dataplane.ledger.write(record)
+    for _ in range(3):
+        bench.orphans.look()
+    bench.releases.step()
     assert bench.profiles.given
 
 

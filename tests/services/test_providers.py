@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -149,6 +150,14 @@ def test_a_new_device_and_one_that_became_another_are_asked_for_at_once(bench: B
     bench.devices = (card("ens1"), card("ens2", mac="02:00:00:00:00:02"), card("ens3"))
     bench.providers.step()
     assert sorted(ids.device for ids in bench.platform.described) == ["ens2", "ens3"]
+
+
+def test_another_name_of_the_same_card_keeps_its_description_until_there_is_a_newer_one(bench: Bench) -> None:
+    bench.providers.step()
+    bench.platform.away = True
+    bench.devices = (replace(card("ens1"), interface="renamed"), card("ens2", mac="02:00:00:00:00:09"))
+    bench.providers.step()
+    assert (bench.published("ens1"), bench.published("ens2")) == ({"gce.dra.net/ens1"}, set())
 
 
 def test_a_device_that_is_gone_is_forgotten(bench: Bench) -> None:

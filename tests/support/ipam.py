@@ -9,7 +9,7 @@ from tests.support.metadata import Asked, FakeServer, Reply
 
 
 class Ipam(FakeServer):
-    """``leases`` is what is given now; ``broken``: releases are refused, as by a database that is away."""
+    """Every profile but ``none`` gives one. ``leases`` is what is given now; ``broken``: releases are refused."""
 
     def __init__(self, attributes: dict[str, Any] | None = None, config: dict[str, Any] | None = None) -> None:
         super().__init__(
@@ -30,6 +30,8 @@ class Ipam(FakeServer):
     def _give(self, asked: Asked) -> Reply:
         """The same again for the same claim and device."""
         with self._lock:
+            if asked.json()["config"]["profile"] == "none":
+                return Reply(status=404, body="no such profile")
             if _key(asked) not in self.leases:
                 self.leases[_key(asked)] = f"10.200.200.{self._next}/24"
                 self._next += 1
