@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import fields, replace
 
 from ports.devices import Link, LinkFacts, Offloads, Program, Setting, Switch, Tuning
+from ports.queueing import Queueing
 
 LINK_KEYS = ("name", "mac", "mtu", "up", "flags")
 
@@ -60,6 +61,15 @@ def to_tune(before: Tuning, now: Tuning) -> Tuning:
     return replace(before, **changes)
 
 
+def to_put(before: Queueing, now: Queueing) -> Queueing:
+    """The disciplines, classes and filters that are not there as they were."""
+    return Queueing(
+        queues=tuple(each for each in before.queues if each not in now.queues),
+        classes=tuple(each for each in before.classes if each not in now.classes),
+        filters=tuple(each for each in before.filters if each not in now.filters),
+    )
+
+
 def foreign(programs: Iterable[Program], before: Iterable[Program]) -> tuple[Program, ...]:
     """The programs that are not among those before."""
     known = {(program.hook, program.id) for program in before}
@@ -79,8 +89,13 @@ def _lacking(before: LinkFacts, now: LinkFacts) -> Iterator[str]:
     yield from _hardware(before.offloads, now.offloads)
     if foreign(now.programs, before.programs) or foreign(before.programs, now.programs):
         yield "eBPF programs"
+    yield from (str(part) for part in _parts(to_put(before.queueing, now.queueing)))
     if now.promiscuity > before.promiscuity:  # fewer than before: those who wanted all packets are gone
         yield "promiscuity"
+
+
+def _parts(queueing: Queueing) -> tuple[object, ...]:
+    return (*queueing.queues, *queueing.classes, *queueing.filters)
 
 
 def _hardware(before: Offloads, now: Offloads) -> Iterator[str]:

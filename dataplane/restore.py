@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
-from dataplane.differences import foreign, lacking, link_differences, to_switch, to_tune
+from dataplane.differences import foreign, lacking, link_differences, to_put, to_switch, to_tune
 from dataplane.facts import facts_of
 from dataplane.locate import temporary_name
 from ports.controls import Machine
@@ -19,6 +19,7 @@ from ports.devices import Address, LinkFacts, Offloads, Program, Route, Sysctl, 
 from ports.errors import Code, Failure
 from ports.kernel import Namespace
 from ports.plan import DevicePlan
+from ports.queueing import Queueing
 
 Act = Callable[[], object]
 IPV6_SWITCH = "ipv6/disable_ipv6"  # the other IPv6 settings are refused while it says no
@@ -52,6 +53,8 @@ def _acts(machine: Machine, index: int, before: LinkFacts, now: LinkFacts) -> It
     yield from _link(machine, index, before, now)
     yield from _settings(machine, index, before, now)
     yield from _addressing(machine, index, before)
+    if (queueing := to_put(before.queueing, now.queueing)) != Queueing():
+        yield partial(machine.kernel.host.set_queueing, index, queueing)
 
 
 def _attach_programs(machine: Machine, index: int, before: LinkFacts, now: LinkFacts) -> tuple[Program, ...]:

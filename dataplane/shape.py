@@ -12,9 +12,9 @@ from dataplane.values import (
     alternative_name_mistakes,
     mac_mistakes,
     neighbour_mistakes,
-    offload_mistakes,
     route_mistakes,
     rule_mistakes,
+    switch_mistakes,
     tuning_mistakes,
     vrf_mistakes,
 )
@@ -141,7 +141,7 @@ def _step_mistakes(step: Step, before: LinkFacts) -> Iterator[str]:
         case Tune():
             yield from (mistake for each in (step.tuning, step.before) for mistake in tuning_mistakes(each))
         case SetOffloads():
-            yield from (mistake for each in (step.offloads, step.before) for mistake in offload_mistakes(each))
+            yield from switch_mistakes(step)
         case MoveRdma() if step.rdma not in before.rdma or not before.rdma_exclusive:
             yield f"RDMA device {step.rdma.name} is not one that this device could take along"
         case _:

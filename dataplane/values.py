@@ -10,6 +10,7 @@ from math import inf
 
 from ports.devices import SCOPE_LINK, SCOPE_UNIVERSE, Address, Neighbour, Offloads, Route, Rule, Tuning
 from ports.netconfig import MAC, name_mistakes
+from ports.plan import SetOffloads
 
 MOST = 0xFFFFFFFF
 LOCAL_TABLE = 255
@@ -122,14 +123,19 @@ def tuning_mistakes(tuning: Tuning) -> Iterator[str]:
 
 
 def offload_mistakes(offloads: Offloads) -> Iterator[str]:
-    """Names that are none of a feature or flag, or that are given twice; and settings, which no claim can have."""
-    if offloads.settings:
-        yield "settings of the hardware are nothing that a plan changes"
+    """Names that are none of a feature or flag, or that are given twice."""
     for switches in (offloads.features, offloads.flags):
         names = [switch.name for switch in switches]
         yield from (f"{name!r} is no name of a feature" for name in names if not SWITCH_NAME.fullmatch(name))
         if len(set(names)) < len(names):
             yield "a feature is to be switched twice"
+
+
+def switch_mistakes(step: SetOffloads) -> Iterator[str]:
+    """The same of what is to be switched and of what was before; settings of the hardware no plan changes."""
+    if step.offloads.settings:
+        yield "settings of the hardware are to be changed"
+    yield from (mistake for each in (step.offloads, step.before) for mistake in offload_mistakes(each))
 
 
 def alternative_name_mistakes(name: str) -> Iterator[str]:

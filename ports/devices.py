@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ports.queueing import NOTHING, Queueing
 from ports.vitals import Vitals
 
 AttributeValue = str | int | bool | tuple[str | int, ...]  # the last: list-typed (KEP-5491), where the server takes it
@@ -318,6 +319,7 @@ class LinkFacts:
     lower_mtu: int | None = None
     group: int = 0
     promiscuity: int = 0
+    queueing: Queueing = NOTHING
     unkept: tuple[str, ...] = ()
 
 

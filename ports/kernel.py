@@ -21,6 +21,7 @@ from ports.devices import (
     Sysctl,
     Tuning,
 )
+from ports.queueing import Queueing
 
 
 class Namespace(Protocol):
@@ -119,6 +120,13 @@ class Namespace(Protocol):
 
     def set_group(self, ifindex: int, group: int) -> None:
         """Put the link in a group of links (ip-link(8)); 0 is the default one."""
+        ...
+
+    def set_queueing(self, ifindex: int, wish: Queueing) -> None:
+        """Put disciplines, classes and filters there; those that are there as they should be are a success.
+
+        KERNEL names those that the kernel did not take; the others are there.
+        """
         ...
 
     def set_alias(self, ifindex: int, alias: str) -> None:

@@ -21,11 +21,11 @@ from adapters.netlink import (
 )
 from adapters.netlink.codec import Request
 from adapters.netlink.handle import named
-from adapters.netlink.interfaces import LinkHandle
 from adapters.netlink.links import link as link_of
 from adapters.netlink.links import relation
 from adapters.netlink.nsfs import inside
 from adapters.netlink.pci import PciAddresses
+from adapters.netlink.queues import QueueHandle
 from adapters.netlink.socket import KernelError
 from ports.devices import Address, Link, LinkFacts, Neighbour, Route, Rule, Sysctl
 from ports.errors import Code, Failure
@@ -34,7 +34,7 @@ from ports.hardware import LinkDetails
 BOUND_BY_PARENT = ("macvlan", "macvtap", "vlan")  # the kinds whose ndo_change_mtu refuses more than the parent has
 
 
-class NetlinkNamespace(LinkHandle):
+class NetlinkNamespace(QueueHandle):
     """Implements ``ports.kernel.Namespace``. Owns ``descriptor``, which is what keeps the namespace alive."""
 
     def __init__(
@@ -50,6 +50,7 @@ class NetlinkNamespace(LinkHandle):
         kept = routes.restored(_routes(through, ifindex), addresses)
         tables = {route.table for route in kept} - rules.COMMON_TABLES
         link = link_of(message, self._pci)
+        queueing, lost = self._queueing(ifindex)
         return LinkFacts(
             link=link,
             addresses=addresses,
@@ -62,7 +63,8 @@ class NetlinkNamespace(LinkHandle):
             lower_mtu=self._lower_mtu(message, link),
             group=properties.group(message),
             promiscuity=properties.promiscuity(message),
-            unkept=tuple(dict.fromkeys(words for each in through for words in routing.unkept(each, ifindex))),
+            queueing=queueing,
+            unkept=(*dict.fromkeys(words for each in through for words in routing.unkept(each, ifindex)), *lost),
         )
 
     def _lower_mtu(self, message: bytes, link: Link) -> int | None:

@@ -38,6 +38,11 @@ class SocketPool:
         with self._one(subject) as one:
             return one.ask(request, subject)
 
+    def look(self, request: Request, subject: str) -> bytes:
+        """The message that answers, if any does."""
+        with self._one(subject) as one:
+            return one.look(request, subject)
+
     def dump(self, request: Request, subject: str) -> list[bytes]:
         """All objects of a kind, from one consistent pass."""
         with self._one(subject) as one:

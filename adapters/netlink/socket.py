@@ -70,6 +70,10 @@ class NetlinkSocket:
             raise Failure(Code.KERNEL, subject, f"{len(answers)} answers to a question for one")
         return answers[0]
 
+    def look(self, request: Request, subject: str) -> bytes:
+        """The message that answers, empty where the kernel says nothing but that it has heard the question."""
+        return b"".join(list(self._talk(replace(request, flags=request.flags | NLM_F_ACK), subject))[:1])
+
     def dump(self, request: Request, subject: str) -> list[bytes]:
         """All objects of a kind, from one consistent pass: a dump the kernel flags as interrupted is done again."""
         for _ in range(DUMP_TRIES):

@@ -42,6 +42,7 @@ from ports.plan import (
     Step,
     Tune,
 )
+from ports.queueing import INGRESS, ROOT, Filter, Queue, Queueing, TrafficClass
 from tests.contracts.offloads.fake import FakeOffloads
 from tests.contracts.programs.fake import FakePrograms
 from tests.contracts.rdma.fake import FakeRdma
@@ -49,6 +50,11 @@ from tests.dataplane.bench import CLAIM, POD, Host, make_host
 from tests.support.plans import TRACEPARENT
 
 TABLE = 77
+QUEUEING = Queueing(
+    queues=(Queue(type="htb", handle=0x10000, parent=ROOT), Queue(type="clsact", handle=0xFFFF0000, parent=INGRESS)),
+    classes=(TrafficClass(type="htb", handle=0x10001, parent=ROOT),),
+    filters=(Filter(type="matchall", parent=0x10000, priority=9, protocol=3, handle=1),),
+)
 
 
 @dataclass
@@ -123,6 +129,7 @@ def _furnish(host: FullHost) -> None:
     kernel.add_alternative_name(index, "enp59s0f1")
     kernel.set_alias(index, "to the storage switch")
     kernel.set_group(index, 7)
+    kernel.set_queueing(index, QUEUEING)
     kernel.add_address(index, Address(prefix="169.254.7.1/16", label="ens1:0"))
     kernel.set_tuning(index, Tuning(tx_queue_len=2000, gso_max_size=131072))
     kernel.set_sysctl(index, Sysctl(name="ipv4/rp_filter", value="2"))

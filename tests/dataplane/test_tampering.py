@@ -10,6 +10,7 @@ from ports.devices import DeviceNode, Offloads, Setting
 from ports.errors import Code, Failure
 from ports.ledger import Phase
 from ports.plan import ClaimRef
+from ports.queueing import ROOT, Queue, Queueing
 from ports.results import Verdict
 from tests.contracts.kernel.fake import FakeNamespace
 from tests.dataplane.bench import CLAIM, POD, Host, make_host
@@ -179,6 +180,34 @@ def test_what_the_host_had_and_nobody_can_build_again_is_named_as_lost() -> None
     (lost,) = worker.detach(host.sandbox(), host.call()).lost
     assert "route to 10.9.0.0/16 (by source)" in lost
     assert host.kernel.host_facts() == host.before
+
+
+def test_what_shaped_the_hosts_traffic_is_there_again_and_nothing_that_the_pod_put_there() -> None:
+    host = full_host()
+    worker, index = host.worker(), host.card.identity.ifindex
+    worker.prepare(host.full_plan(), host.call())
+    worker.attach(host.sandbox(), host.call())
+    pod = inside(host)
+    pod.set_queueing(index, Queueing(queues=(Queue(type="pfifo", handle=0x660000, parent=ROOT),)))
+    pod.close()
+    assert worker.detach(host.sandbox(), host.call()).lost == ()
+    assert host.all_facts()["ens1"].queueing == host.furnished["ens1"].queueing != Queueing()
+
+
+def test_a_discipline_that_somebody_put_there_first_stays_and_the_hosts_own_is_named() -> None:
+    host = full_host()
+    worker, index = host.worker(), host.card.identity.ifindex
+    worker.prepare(host.full_plan(), host.call())
+    worker.attach(host.sandbox(), host.call())
+    rival = Queueing(queues=(Queue(type="pfifo", handle=0x660000, parent=ROOT),))
+    host.kernel.after_call = lambda call: (
+        host.kernel.host.set_queueing(index, rival)
+        if call == "move" and index in host.kernel.host._net.devices
+        else None
+    )
+    (lost,) = worker.detach(host.sandbox(), host.call()).lost
+    assert "qdisc htb 1: root" in lost
+    assert rival.queues[0] in host.all_facts()["ens1"].queueing.queues
 
 
 def test_who_looks_at_all_packets_in_the_host_is_no_reason_to_plan_again_and_gone_with_the_device() -> None:

@@ -10,6 +10,7 @@ from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip
 
 from ports.devices import MAIN_TABLE, Address, Lifetime, Link, LinkFacts, Neighbour, Route, Rule, Sysctl, Tuning
 from ports.errors import Code, Failure
+from ports.queueing import NOTHING, Queueing
 from ports.uplinks import Default, Owner, carriers, reached_tables, standing_on
 
 IFF_PROMISC = 0x100
@@ -63,6 +64,7 @@ class Device:
     alias: str = ""
     group: int = 0
     promiscuity: int = 0  # those who want all packets, the flag apart
+    queueing: Queueing = NOTHING
     unkept: list[str] = field(default_factory=list)  # what only its owner could build again
     tuning: Tuning = DEFAULT_TUNING
     sysctls: dict[str, str] = field(default_factory=lambda: dict(DEFAULT_SYSCTLS))
@@ -130,6 +132,7 @@ class Net:
         device.change(name=name, identity=replace(device.link.identity, ifindex=index), master=None)
         device.sysctls = dict(DEFAULT_SYSCTLS)
         device.promiscuity = 0
+        device.queueing = NOTHING
         device.unkept.clear()
         device.moves += 1
         self.devices[index] = device
@@ -148,6 +151,7 @@ def facts(device: Device, rules: list[Rule]) -> LinkFacts:
         alias=device.alias,
         group=device.group,
         promiscuity=device.promiscuity + bool(device.link.flags & IFF_PROMISC),
+        queueing=device.queueing,
         unkept=tuple(device.unkept),
     )
 

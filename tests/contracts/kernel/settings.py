@@ -10,6 +10,7 @@ from ipaddress import ip_address, ip_network
 
 from ports.devices import SETTABLE_FLAGS, Identity, Link, Neighbour, Rule, Sysctl, Tuning
 from ports.errors import Code, Failure
+from ports.queueing import Queueing
 from tests.contracts.kernel.model import Calls, Device, Net, refused
 
 LEGACY_SIZE = 65536
@@ -63,6 +64,12 @@ class Settings:
         """Set the text for people."""
         with self._call("set_alias"):
             self._device(ifindex).alias = alias
+
+    def set_queueing(self, ifindex: int, wish: Queueing) -> None:
+        """Put what is not there."""
+        with self._call("set_queueing"):
+            device = self._device(ifindex)
+            device.queueing = _with(device, wish)
 
     def set_group(self, ifindex: int, group: int) -> None:
         """Put it in a group."""
@@ -149,6 +156,19 @@ class Settings:
         made = Device(link, virtual=True, table=table)
         self._net.devices[index] = made
         return made
+
+
+def _with(device: Device, wish: Queueing) -> Queueing:
+    now = device.queueing
+    handles = {each.parent: each for each in now.queues}
+    for each in wish.queues:
+        if handles.get(each.parent, each) != each:
+            raise refused(device, f"traffic control: {each}: File exists")
+    return Queueing(
+        queues=tuple(dict.fromkeys((*now.queues, *wish.queues))),
+        classes=tuple(dict.fromkeys((*now.classes, *wish.classes))),
+        filters=tuple(dict.fromkeys((*now.filters, *wish.filters))),
+    )
 
 
 def _is_valid(name: str) -> bool:

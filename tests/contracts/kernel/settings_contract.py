@@ -11,9 +11,13 @@ import pytest
 from ports.devices import Address, Sysctl, Tuning
 from ports.errors import Code
 from ports.kernel import Namespace
+from ports.queueing import INGRESS, ROOT, Queue, Queueing
 from tests.contracts.kernel.world import ABSENT, OnAKernel, World, fails
 
 LONG = "a-name-longer-than-fifteen-bytes"
+LIMITED = Queue(type="pfifo", handle=0x10000, parent=ROOT, options="05000000")  # five packets
+HOOKED = Queue(type="clsact", handle=0xFFFF0000, parent=INGRESS)
+QUEUEING = Queueing(queues=(LIMITED, HOOKED))
 IGNORE, ANNOUNCE = "ipv4/arp_ignore", "ipv4/arp_announce"
 
 
@@ -32,6 +36,7 @@ class SettingsContract(OnAKernel):
             lambda: host.remove_alternative_name(ABSENT, LONG),
             lambda: host.set_alias(ABSENT, "uplink"),
             lambda: host.set_group(ABSENT, 7),
+            lambda: host.set_queueing(ABSENT, QUEUEING),
             lambda: host.leave_master(ABSENT),
             lambda: host.join_vrf(ABSENT, "blue", 1541),
             lambda: host.sysctls(ABSENT, (IGNORE,)),
@@ -136,6 +141,27 @@ class SettingsContract(OnAKernel):
         assert host.facts(index).alias == "the cable to rack 7, port 3"
         host.set_alias(index, "")
         assert host.facts(index).alias == ""
+
+    def test_queueing_is_a_fact_and_ends_with_a_move(self, host: Namespace, pod: Namespace, index: int) -> None:
+        assert host.facts(index).queueing == Queueing()
+        host.set_queueing(index, QUEUEING)
+        host.set_queueing(index, QUEUEING)
+        assert host.facts(index).queueing == QUEUEING
+        moved = host.move(index, pod, "net1").identity.ifindex
+        assert pod.facts(moved).queueing == Queueing()
+        back = pod.move(moved, host, "net7").identity.ifindex
+        host.set_queueing(back, host.facts(back).queueing)
+        host.set_queueing(back, QUEUEING)
+        assert host.facts(back).queueing == QUEUEING
+
+    def test_queueing_that_the_kernel_does_not_take_is_named_and_the_rest_is_there(
+        self, host: Namespace, index: int
+    ) -> None:
+        host.set_queueing(index, Queueing(queues=(LIMITED,)))
+        rival = Queue(type="bfifo", handle=0x20000, parent=ROOT, options="05000000")
+        failure = fails(Code.KERNEL, lambda: host.set_queueing(index, Queueing(queues=(rival,))))
+        assert str(rival) in failure.detail
+        assert host.facts(index).queueing == Queueing(queues=(LIMITED,))
 
     def test_a_group_is_a_fact_and_goes_along(self, host: Namespace, pod: Namespace, index: int) -> None:
         assert host.facts(index).group == 0
