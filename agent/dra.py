@@ -30,7 +30,7 @@ from adapters.kubelet.plugin import KubeletPlugin
 from adapters.logs import setup as logs
 from adapters.outbox.files import FileShelf
 from adapters.telemetry.factory import ClosingTracer, make_tracer
-from agent import endings, outside
+from agent import endings, outside, wellness
 from agent.outside import Around, Outside
 from agent.services.bell import Bell
 from agent.services.inventories import Inventories
@@ -41,6 +41,7 @@ from agent.services.preparing import Preparation
 from agent.services.publishing import Publishing
 from agent.services.resources import Resources
 from agent.services.statuses import Statuses
+from agent.wellness import Wellness
 from ports import options
 from ports.errors import Code, Failure
 from ports.frontends import Outcome
@@ -63,6 +64,7 @@ class Frontend:
     statuses: Statuses
     inventories: Inventories
     others: Outside
+    wellness: Wellness
     feed: FeedSubscriber
     notices: Notices
     outcomes: Server
@@ -85,12 +87,13 @@ class Frontend:
             self.offering.stop,
             self.publishing.stop,
             self.others.stop,
+            self.wellness.stop,
             self.statuses.stop,
             self.keeper.stop,
             self.notices.stop,
         ):
             end()
-        _side_by_side(self.plugin.stop, self.outcomes.stop, self.feed.close, self.tracer.close)
+        _side_by_side(self.plugin.stop, self.outcomes.stop, self.feed.close, self.wellness.close, self.tracer.close)
 
     def parts(self) -> dict[str, Callable[[], str]]:
         """What has to work for this process to be ready, each with what is wrong now."""
@@ -108,6 +111,7 @@ class Frontend:
             "inventory": lambda: self.inventories.follow(self.feed, self.bell),
             "publish": self.publishing.run,
             **self.others.loops(),
+            **self.wellness.loops(self.bell),
             "watch": self.publishing.watch,
             "status": self.statuses.run,
             "keep": self.keeper.run,
@@ -158,7 +162,8 @@ def build(chosen: argparse.Namespace, env: dict[str, str]) -> Frontend:
     )
     others = outside.build(chosen, around)
     others.providers.tell(publishing.wake)
-    inventories.tell(publishing.wake, others.providers.wake)
+    well = wellness.build(chosen, around, publishing.wake)
+    inventories.tell(publishing.wake, others.providers.wake, well.parts.watch.wake)
     statuses = Statuses(
         driver=driver,
         cluster=cluster,
@@ -192,7 +197,14 @@ def build(chosen: argparse.Namespace, env: dict[str, str]) -> Frontend:
         metrics.count("knd_registrations")
         publishing.resync()
 
-    plugin = KubeletPlugin(driver, chosen.kubelet_root, resources, env.get("POD_UID", ""), on_registered=registered)
+    plugin = KubeletPlugin(
+        driver,
+        chosen.kubelet_root,
+        resources,
+        env.get("POD_UID", ""),
+        on_registered=registered,
+        reports=well.parts.board,
+    )
     peers = Peers(dataplane, runtime, clock)
     keeper = Keeper(resources, dataplane, runtime, held, clock)
     return Frontend(
@@ -204,6 +216,7 @@ def build(chosen: argparse.Namespace, env: dict[str, str]) -> Frontend:
         statuses=statuses,
         inventories=inventories,
         others=others,
+        wellness=well,
         feed=FeedSubscriber(places.inventory_socket),
         notices=notices,
         outcomes=serve_outcomes(places.outcomes_socket, statuses, Heeded(refusals=statuses, wake=keeper.wake)),

@@ -18,7 +18,10 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Notice:
-    """An Event for people. ``kind`` is the object's kind (ResourceClaim, Pod, Node), ``reason`` CamelCase."""
+    """An Event for people. ``kind`` is the object's kind (ResourceClaim, Pod, Node), ``reason`` CamelCase.
+
+    Of our own Node the ``uid`` may be left empty: it is found out when the Event is recorded.
+    """
 
     kind: str
     namespace: str

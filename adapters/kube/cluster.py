@@ -6,6 +6,7 @@ import logging
 import math
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from urllib.parse import quote
 
@@ -96,6 +97,8 @@ class KubeCluster:
 
     def notify(self, notice: Notice) -> None:
         api_version = f"{GROUP}/{self._version()}" if notice.kind.startswith("Resource") else "v1"
+        if notice.kind == "Node" and not notice.uid:
+            notice = replace(notice, uid=self.node_uid())  # kubectl shows no Event of a Node that lacks it
         body = event_body(notice, self._driver, self._node, api_version)
         path = f"/api/v1/namespaces/{quote(event_namespace(notice), safe='')}/events"
         self._http.call(f"Event for {notice.kind} {notice.name}", "POST", path, body=body)

@@ -35,8 +35,9 @@ class Inventories:
         self._dressed: Callable[[Device], Device] = lambda device: device
 
     def dress(self, dressed: Callable[[Device], Device]) -> None:
-        """Publish each device as this makes it: with what others than the host say of it."""
-        self._dressed = dressed
+        """Publish each device as this makes it too: with what others than the host say of it. In the order of the calls."""
+        before = self._dressed
+        self._dressed = lambda device: dressed(before(device))
 
     def tell(self, *changed: Callable[[], None]) -> None:
         """Call these after each change."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from adapters.netlink.kernel import NetlinkKernel
+from adapters.netlink.namespace import NetlinkNamespace
 from adapters.standin import namespaces
 from adapters.standin.apiserver import StandinApiServer
 from adapters.standin.kubelet import StandinKubelet
@@ -81,6 +82,13 @@ class WholeNode:
         found = self.host.find(name)
         assert found is not None
         return found.identity.ifindex
+
+    def set_up(self, name: str, up: bool, where: NetlinkNamespace | None = None) -> None:
+        """Set an interface of the host, or of another namespace, up or down."""
+        namespace = where or self.host
+        found = namespace.find(name)
+        assert found is not None
+        namespace.set_up(found.identity.ifindex, up)
 
     def up(self, **flags: str) -> subprocess.Popen[bytes]:
         """``knd up``; killed at the end if it still runs."""

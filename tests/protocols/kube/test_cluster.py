@@ -339,6 +339,12 @@ def test_an_event_names_its_object_and_whoever_reports(server: StandinApiServer,
     assert (event["source"], event["reportingComponent"]) == ({"component": DRIVER, "host": NODE}, DRIVER)
 
 
+def test_an_event_of_our_node_has_the_nodes_uid(server: StandinApiServer, cluster: KubeCluster) -> None:
+    cluster.notify(Notice(kind="Node", namespace="", name=NODE, uid="", reason="DeviceGone", message="x"))
+    (event,) = server.events()
+    assert event["involvedObject"]["uid"] == cluster.node_uid()
+
+
 def test_names_cannot_lead_elsewhere(server: StandinApiServer, cluster: KubeCluster) -> None:
     with pytest.raises(Failure):
         cluster.claim("../../x", "y/../../../z?watch=1")

@@ -1,0 +1,82 @@
+"""What people are told of the health of devices: Events on the Node and on the pod that has the device, metrics, the log.
+
+Only changes are told. While a link flaps, its single losses are not: the flapping is.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+
+from agent.domain.health import Finding, Verdict
+from agent.services.notices import Notices
+from ports.cluster import Notice
+from ports.health import Condition, Status
+from ports.metrics import Meter
+from ports.plan import PodRef
+
+log = logging.getLogger("knd.health")
+RECOVERED = "DeviceRecovered"
+REASONS = {
+    Condition.CARRIER_LOST: "DeviceCarrierLost",
+    Condition.LINK_FLAPPING: "DeviceLinkFlapping",
+    Condition.RDMA_NOT_ACTIVE: "DeviceRdmaNotActive",
+    Condition.PCI_ERRORS: "DevicePciErrors",
+    Condition.GONE: "DeviceGone",
+}
+
+
+class Telling:
+    """For one loop, which never waits for it."""
+
+    def __init__(self, node: str, notices: Notices, meter: Meter) -> None:
+        self._node = node
+        self._notices = notices
+        self._meter = meter
+
+    def changed(self, device: str, before: Verdict, now: Verdict, pod: PodRef | None) -> None:
+        """A device may be otherwise than before."""
+        old, new = _by_condition(before.findings), _by_condition(now.findings)
+        for condition in new.keys() - old.keys():
+            self._began(device, new[condition], new, pod)
+        for condition in old.keys() - new.keys():
+            self._ended(device, condition, new, pod)
+
+    def totals(self, verdicts: Iterable[Verdict]) -> None:
+        """How many devices are how."""
+        found = tuple(verdicts)
+        for status in Status:
+            self._meter.show("knd_devices", sum(each.status is status for each in found), health=status)
+        for condition in Condition:
+            count = sum(condition in _by_condition(each.findings) for each in found)
+            self._meter.show("knd_unhealthy_devices", count, condition=condition)
+
+    def _began(self, device: str, finding: Finding, now: Mapping[Condition, Finding], pod: PodRef | None) -> None:
+        log.warning("device %s: %s", device, finding.message)
+        self._meter.count("knd_health_changes", condition=finding.condition, to="unhealthy")
+        if not _hidden(finding.condition, now):
+            self._put(REASONS[finding.condition], f"device {device}: {finding.message}", pod, warning=True)
+
+    def _ended(self, device: str, condition: Condition, now: Mapping[Condition, Finding], pod: PodRef | None) -> None:
+        log.info("device %s: %s is over", device, condition)
+        self._meter.count("knd_health_changes", condition=condition, to="healthy")
+        if not _hidden(condition, now):
+            self._put(RECOVERED, f"device {device}: {condition} is over", pod, warning=False)
+
+    def _put(self, reason: str, message: str, pod: PodRef | None, *, warning: bool) -> None:
+        about = [("Node", "", self._node, "")]
+        about += [("Pod", pod.namespace, pod.name, pod.uid)] if pod is not None else []
+        for kind, namespace, name, uid in about:
+            self._notices.put(
+                Notice(
+                    kind=kind, namespace=namespace, name=name, uid=uid, reason=reason, message=message, warning=warning
+                )
+            )
+
+
+def _by_condition(findings: Iterable[Finding]) -> dict[Condition, Finding]:
+    return {finding.condition: finding for finding in findings}
+
+
+def _hidden(condition: Condition, now: Mapping[Condition, Finding]) -> bool:
+    return condition is Condition.CARRIER_LOST and Condition.LINK_FLAPPING in now

@@ -1,0 +1,161 @@
+"""The loop that judges devices: after each word of the watcher or the dataplane, and when time alone can change a verdict.
+
+A change is on the kubelet's stream as soon as it is judged. Taints follow by policy: they are put on the devices as these
+are published, and publishing is woken when they change.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from agent.domain.health import NEW, Memory, Seen, Verdict, judge, taints
+from agent.services.bell import Bell
+from agent.services.health.board import Board
+from agent.services.health.held import Held, InPods
+from agent.services.health.telling import Telling
+from agent.services.inventories import Inventories
+from ports.clock import Clock
+from ports.devices import Device, Taint
+from ports.health import DeviceHealth, Status
+from ports.nodeconfig import Health
+from ports.plan import PodRef
+from ports.vitals import Vitals
+
+log = logging.getLogger("knd.health")
+LONGEST = 60.0  # seconds between two looks when nothing is due
+UNKNOWN = Verdict(status=Status.UNKNOWN)
+SPACING = 0.1  # seconds between two looks, so that a storm costs little
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What is kept of one device. ``since`` is when its report last changed, in Unix seconds.
+
+    ``known`` is the last verdict of somebody who could look: what is not seen has neither got worse nor recovered.
+    """
+
+    memory: Memory = NEW
+    verdict: Verdict = UNKNOWN
+    known: Verdict = UNKNOWN
+    taints: tuple[Taint, ...] = ()
+    since: int = 0
+    pod: PodRef | None = None
+
+
+class HealthWatch:
+    """``run`` it in a thread until ``stop``."""
+
+    def __init__(
+        self,
+        *,
+        driver: str,
+        node: str,
+        inventories: Inventories,
+        held: Held,
+        policy: Callable[[], Health],
+        board: Board,
+        telling: Telling,
+        retainted: Callable[[], None],
+        clock: Clock,
+    ) -> None:
+        self._driver = driver
+        self._node = node
+        self._inventories = inventories
+        self._held = held
+        self._policy = policy
+        self._board = board
+        self._telling = telling
+        self._retainted = retainted
+        self._clock = clock
+        self._bell = Bell()
+        self._kept: dict[str, _Kept] = {}
+
+    def wake(self) -> None:
+        """Something may have changed."""
+        self._bell.ring()
+
+    def stop(self) -> None:
+        """End ``run``."""
+        self._bell.close()
+
+    def run(self) -> None:
+        """Look after each wake and when it is due, until stopped."""
+        due: float | None = 0.0
+        while not self._bell.closed:
+            self._bell.wait(due)
+            if self._bell.closed:
+                return
+            try:
+                due = self.look()
+            except Exception:
+                log.exception("the health of devices could not be judged")
+                due = LONGEST
+            self._bell.pause(SPACING)
+
+    def tainted(self, device: Device) -> Device:
+        """The device with the taints that its health gives it."""
+        kept = self._kept.get(device.name)
+        return replace(device, taints=(*device.taints, *kept.taints)) if kept is not None and kept.taints else device
+
+    def look(self) -> float:
+        """Judge all devices once, and tell what is new; seconds until the next look is due."""
+        devices = self._inventories.bare()
+        if devices is None:
+            return LONGEST
+        in_pods, policy = self._held.now(), self._policy()
+        kept = {device.name: self._judged(device, in_pods, policy) for device in devices}
+        before, self._kept = self._kept, kept
+        self._board.put(tuple(self._report(name, each) for name, each in kept.items()))
+        if _taints(before) != _taints(kept):
+            self._retainted()
+        self._telling.totals(each.verdict for each in kept.values())
+        return self._due(kept, in_pods)
+
+    def _judged(self, device: Device, in_pods: InPods, policy: Health) -> _Kept:
+        before = self._kept.get(device.name) or _Kept()
+        seen, pod = self._seen(device, in_pods, before)
+        memory, verdict = judge(before.memory, seen, self._clock.monotonic(), policy)
+        told = before.since and _told(before.verdict) == _told(verdict)
+        known = before.known if verdict.status is Status.UNKNOWN else verdict
+        self._telling.changed(device.name, before.known, known, pod)
+        return _Kept(
+            memory=memory,
+            verdict=verdict,
+            known=known,
+            taints=taints(known, policy, self._driver),
+            since=before.since if told else self._clock.wall_ns() // 1_000_000_000,
+            pod=pod,
+        )
+
+    def _seen(self, device: Device, in_pods: InPods, before: _Kept) -> tuple[Seen, PodRef | None]:
+        held, shown = in_pods.devices.get(device.name), self._inventories.device(device.name)
+        if held is not None and held.vitals is not None and in_pods.fresh:
+            return Seen(place=held.pod.uid, vitals=held.vitals), held.pod
+        if shown is not None:
+            return Seen(place="host", vitals=shown.vitals or Vitals()), None
+        pod = held.pod if held is not None else before.pod
+        return Seen(place=before.memory.place, vitals=None, known=in_pods.fresh), pod
+
+    def _report(self, name: str, kept: _Kept) -> DeviceHealth:
+        return DeviceHealth(
+            pool=self._node,
+            device=name,
+            status=kept.verdict.status,
+            since=kept.since,
+            message=kept.verdict.message,
+        )
+
+    def _due(self, kept: dict[str, _Kept], in_pods: InPods) -> float:
+        moments = (each.verdict.again_at for each in kept.values())
+        soonest = min((each for each in (*moments, in_pods.until) if each is not None), default=None)
+        return LONGEST if soonest is None else min(LONGEST, max(0.0, soonest - self._clock.monotonic()))
+
+
+def _taints(kept: dict[str, _Kept]) -> dict[str, tuple[Taint, ...]]:
+    return {name: each.taints for name, each in kept.items() if each.taints}
+
+
+def _told(verdict: Verdict) -> tuple[object, ...]:
+    return verdict.status, verdict.message
