@@ -94,7 +94,7 @@ def test_a_lost_carrier_in_a_pod_is_told_in_time_and_the_pod_hears_of_it(node: W
     assert {"DeviceCarrierLost", "DeviceRecovered"} <= set(reasons(node, "Pod"))
     assert node.runtime.stop_pod_sandbox(ran.sandbox) == ""
     assert node.kubelet.unprepare(DEFAULT_DRIVER, (claim,))[0].error == ""
-    eventually(lambda: node.host.find("card0"), PATIENCE)
+    eventually(lambda: node.host.find("card0") is not None, PATIENCE)
     time.sleep(1.5)
     assert status(node) == "HEALTHY"
 
