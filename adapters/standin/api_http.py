@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from adapters.standin.api_bookmarks import Bookmarks
 from adapters.standin.api_errors import ApiError
 from adapters.standin.api_request import Object, Request
+from adapters.standin.api_traffic import Reading, Writing
 
 if TYPE_CHECKING:
     from adapters.standin.apiserver import StandinApiServer
@@ -26,6 +27,12 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 60
     disable_nagle_algorithm = True  # head and body are two writes: with it, each answer waits for the other's ACK
+
+    def setup(self) -> None:
+        """Count what is read and written."""
+        super().setup()
+        self.rfile = Reading(self.rfile, self._api.traffic)  # type: ignore[assignment]
+        self.wfile = Writing(self.wfile, self._api.traffic)  # type: ignore[assignment]
 
     def handle(self) -> None:
         """A connection that breaks, ours or theirs, ends the thread and nothing else."""
@@ -54,6 +61,7 @@ class Handler(BaseHTTPRequestHandler):
         return self.server.api  # type: ignore[attr-defined, no-any-return]
 
     def _serve(self) -> None:
+        self._api.traffic.asked(self.command)
         try:
             request = self._request()
             self._require_access()

@@ -29,9 +29,8 @@ class SliceApi:
         """The collection, or what the selector leaves of it."""
         with self._store.changed:
             wanted = selector(request, "ResourceSlice", FIELDS)
-            items = [
-                shown(body, request.version) for body in self._store.all("resourceslices") if matches(body, wanted)
-            ]
+            found = self._store.all("resourceslices", lambda body: matches(body, wanted))
+            items = [shown(body, request.version) for body in found]
             metadata = {"resourceVersion": str(self._store.version)}
         return _typed(
             {"metadata": metadata, "items": [_untyped(item) for item in items]}, "ResourceSliceList", request.version
@@ -92,7 +91,7 @@ class SliceApi:
     def initial(self, request: Request) -> Iterable[Object]:
         """The synthetic events with which a watch without a version begins."""
         wanted = selector(request, "ResourceSlice", FIELDS)
-        bodies = [body for body in self._store.all("resourceslices") if matches(body, wanted)]
+        bodies = self._store.all("resourceslices", lambda body: matches(body, wanted))
         return [{"type": "ADDED", "object": shown(body, request.version)} for body in bodies]
 
     def event(self, request: Request, change: Change) -> Object | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import marshal
 import threading
 import time
 import uuid
@@ -39,12 +39,13 @@ class Store:
         """A copy of the object, if there is one."""
         with self.changed:
             found = self._objects.get(key)
-            return copy.deepcopy(found) if found is not None else None
+            return _copy(found) if found is not None else None
 
-    def all(self, resource: str) -> list[Object]:
-        """Copies of all objects of a resource, sorted by namespace and name."""
+    def all(self, resource: str, where: Callable[[Object], bool] = lambda _: True) -> list[Object]:
+        """Copies of all objects of a resource that are so, sorted by namespace and name."""
         with self.changed:
-            return [copy.deepcopy(body) for key, body in sorted(self._objects.items()) if key[0] == resource]
+            found = sorted((key, body) for key, body in self._objects.items() if key[0] == resource and where(body))
+            return [_copy(body) for _, body in found]
 
     def add(self, key: Key, body: Object) -> Object:
         """Store a new object with a UID and a time."""
@@ -68,7 +69,7 @@ class Store:
             spec_changed = body.get("spec") != old.get("spec")
             metadata = {**old["metadata"], "generation": old["metadata"]["generation"] + spec_changed}
             new = {**body, "metadata": metadata}
-            return copy.deepcopy(old) if new == old else self._store("MODIFIED", key, new)
+            return _copy(old) if new == old else self._store("MODIFIED", key, new)
 
     def remove(self, key: Key) -> Object | None:
         """Delete the object; what it was, if it was."""
@@ -107,9 +108,14 @@ class Store:
 
     def _store(self, kind: str, key: Key, body: Object) -> Object:
         self.version += 1
-        stored = copy.deepcopy(body)
+        stored = _copy(body)
         stored["metadata"]["resourceVersion"] = str(self.version)
         self._objects[key] = stored
-        self.history.append(Change(version=self.version, resource=key[0], kind=kind, body=copy.deepcopy(stored)))
+        self.history.append(Change(version=self.version, resource=key[0], kind=kind, body=_copy(stored)))
         self.changed.notify_all()
-        return copy.deepcopy(stored)
+        return _copy(stored)
+
+
+def _copy(body: Object) -> Object:
+    """A deep one; several times as fast as ``copy.deepcopy`` for what JSON can hold."""
+    return marshal.loads(marshal.dumps(body))  # type: ignore[no-any-return]

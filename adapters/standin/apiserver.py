@@ -18,6 +18,7 @@ from adapters.standin.api_http import Handler
 from adapters.standin.api_request import Object, Request
 from adapters.standin.api_routes import Routes
 from adapters.standin.api_store import Store
+from adapters.standin.api_traffic import Traffic
 
 ALL_VERSIONS = ("v1", "v1beta2", "v1beta1")
 Result = tuple[str, str, str]  # request, pool, device
@@ -32,6 +33,7 @@ class StandinApiServer:
         self.store = Store()
         self.routes = Routes(self.store, versions)
         self.requests: list[Request] = []
+        self.traffic = Traffic()
         self.retry_after = 0
         self.bookmark_seconds = 60.0
         self._failures: list[ApiError] = []

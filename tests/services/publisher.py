@@ -20,7 +20,10 @@ class PublisherBench:
     """``look`` after each ``show``."""
 
     def __init__(
-        self, cluster: NodeSlices, keeps: Callable[[Mapping[str, AttributeValue]], bool] = lambda _: True
+        self,
+        cluster: NodeSlices,
+        keeps: Callable[[Mapping[str, AttributeValue]], bool] = lambda _: True,
+        node: str = NODE,
     ) -> None:
         self.clock = FakeClock()
         self.meter = FakeMeter()
@@ -28,7 +31,7 @@ class PublisherBench:
         shelf: MemoryShelf[Holding] = MemoryShelf()
         self.inventories = Inventories(shelf)
         self.publisher = Publisher(
-            node=Node(driver=DRIVER, name=NODE),
+            node=Node(driver=DRIVER, name=node),
             cluster=cluster,
             inventories=self.inventories,
             keeps=keeps,
