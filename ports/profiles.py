@@ -31,12 +31,14 @@ class Wish:
 class Grant:
     """A wish that the provider has, or may have, granted.
 
-    ``answer`` None: it was asked, and what it did is not known. ``ending``: it is to be taken back.
+    ``answer`` None: it is being asked, or was and what it did is not known. ``ending``: it is to be taken back. ``unsure``:
+    there was an earlier question for this claim and device, so that a refusal now does not mean that nothing is given.
     """
 
     wish: Wish
     answer: NetworkConfig | None = None
     ending: bool = False
+    unsure: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,7 +50,11 @@ class Grants:
 
 
 class ProfileProvider(Protocol):
-    """Who gives and takes back. ``Failure`` codes: INVALID, NOT_FOUND (no such profile), CONFLICT, UNAVAILABLE, DEADLINE."""
+    """Who gives and takes back.
+
+    ``Failure`` codes: NOT_FOUND (no such profile), INVALID, CONFLICT and REFUSED (nothing was given by this call), CORRUPT (an
+    answer that is none), UNAVAILABLE, DEADLINE (something may be given).
+    """
 
     def grant(self, claim: ClaimRef, body: Json, wish: Wish, seconds: float) -> NetworkConfig:
         """The configuration; ``body`` is the claim as the API server has it."""

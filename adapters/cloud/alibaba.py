@@ -16,7 +16,6 @@ from ports.providers import Description, DeviceIds
 DOMAIN = "alibaba.dra.net"
 ADDRESS = "http://100.100.100.200"
 INSTANCE_TYPE = "/latest/meta-data/instance/instance-type"
-TOKEN_SECONDS = "300"  # one look takes far less
 TYPE = re.compile(r"[a-z]+\.[a-z0-9.-]{1,60}")  # ecs.ebmgn8v.48xlarge
 ERDMA = "erdma"  # how the driver names its RDMA devices
 
@@ -41,11 +40,7 @@ class Alibaba:
         return Instance(instance_type=found)
 
     def _session(self) -> Server:
-        answer = self._server.ask("/latest/api/token", "PUT", X_aliyun_ecs_metadata_token_ttl_seconds=TOKEN_SECONDS)
-        token = answer.demand("ALIBABA metadata server, token").text
-        if not token.isascii() or not token.isprintable() or not token:
-            raise Failure(Code.INVALID, "ALIBABA metadata server", "gave no token")
-        return self._server.carrying(X_aliyun_ecs_metadata_token=token)
+        return self._server.session("X-aliyun-ecs-metadata-token-ttl-seconds", "X-aliyun-ecs-metadata-token")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

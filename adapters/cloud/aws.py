@@ -18,7 +18,6 @@ DOMAIN = "aws.dra.net"
 DOCUMENT = "/latest/dynamic/instance-identity/document"
 DATA = "/latest/meta-data"
 MACS = f"{DATA}/network/interfaces/macs"
-TOKEN_SECONDS = "300"  # one look takes far less
 MAX_INTERFACES = 128
 
 
@@ -47,11 +46,7 @@ class Aws:
         )
 
     def _session(self) -> Server:
-        answer = self._server.ask("/latest/api/token", "PUT", X_aws_ec2_metadata_token_ttl_seconds=TOKEN_SECONDS)
-        token = answer.demand("AWS metadata server, token").text
-        if not token.isascii() or not token.isprintable() or not token:
-            raise Failure(Code.INVALID, "AWS metadata server", "gave no token")
-        return self._server.carrying(X_aws_ec2_metadata_token=token)
+        return self._server.session("X-aws-ec2-metadata-token-ttl-seconds", "X-aws-ec2-metadata-token")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,6 +12,7 @@ from ports.errors import Code, Failure
 
 LINK_LOCAL = "http://169.254.169.254"
 SECONDS = 3.0  # of one request
+TOKEN_SECONDS = "300"  # one look takes far less
 MAX_TEXT = 4096  # bytes of what is a name or a number
 
 
@@ -32,6 +33,14 @@ class Server:
         """The same server, with further headers in every request."""
         more = {name.replace("_", "-"): value for name, value in headers.items()}
         return replace(self, headers={**self.headers, **more})
+
+    def session(self, lifetime: str, token: str) -> Server:
+        """The same server with a fresh token: these are the headers that ask for its lifetime and that carry it."""
+        answer = self.ask("/latest/api/token", "PUT", **{lifetime: TOKEN_SECONDS})
+        found = answer.demand(self._subject("token")).text
+        if not found or not found.isascii() or not found.isprintable():
+            raise Failure(Code.INVALID, self._subject("token"), "gave none")
+        return self.carrying(**{token: found})
 
     def text(self, path: str) -> str:
         """A text; a Failure for any other answer."""

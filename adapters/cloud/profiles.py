@@ -25,12 +25,15 @@ class WebhookProfiles:
         self._webhook = webhook
 
     def grant(self, claim: ClaimRef, body: Json, wish: Wish, seconds: float) -> NetworkConfig:
-        """What the webhook gives. INVALID when that is no configuration, or of another profile than asked for."""
+        """What the webhook gives. CORRUPT when that is no configuration, or of another profile than asked for."""
         asked = {**_identity(claim, wish), "claim": _without_noise(body)}
         answer = self._webhook.post(GRANT, asked, seconds, Idempotency_Key=_key(claim, wish))
-        config = self._webhook.config(GRANT, answer)
+        try:
+            config = self._webhook.config(GRANT, answer)
+        except Failure as failure:
+            raise Failure(Code.CORRUPT, failure.subject, failure.detail) from failure
         if config.profile not in (None, "", wish.profile):
-            raise Failure(Code.INVALID, f"{NAME} {GRANT}", f"answered another profile, {config.profile[:80]!r}")
+            raise Failure(Code.CORRUPT, f"{NAME} {GRANT}", f"answered another profile, {config.profile[:80]!r}")
         return config
 
     def release(self, claim: ClaimRef, wish: Wish, seconds: float) -> None:

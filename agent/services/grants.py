@@ -49,10 +49,11 @@ class GrantBook:
         self._put(claim, (*wanted, *(replace(grant, ending=True) for grant in known.values())))
         return wanted
 
-    def answered(self, claim: ClaimRef, grants: tuple[Grant, ...]) -> None:
-        """Note what was given."""
-        new = {grant.wish.ids.device: grant for grant in grants}
-        self._put(claim, tuple(new.get(grant.wish.ids.device, grant) for grant in self.of(claim.uid)))
+    def answered(self, claim: ClaimRef, given: tuple[Grant, ...], refused: tuple[Grant, ...]) -> None:
+        """Note what was given, and forget what was refused for good."""
+        new = {grant.wish.ids.device: grant for grant in given}
+        kept = (grant for grant in self.of(claim.uid) if grant not in refused)
+        self._put(claim, tuple(new.get(grant.wish.ids.device, grant) for grant in kept))
 
     def end(self, claim_uid: str) -> None:
         """All of the claim's are to be taken back."""
@@ -75,4 +76,8 @@ class GrantBook:
 
 def _kept(known: Grant | None, wish: Wish) -> Grant:
     """The known one if it is for this very wish and was not given up; else one that has to be asked (again)."""
-    return known if known is not None and known.wish == wish and not known.ending else Grant(wish=wish)
+    if known is None:
+        return Grant(wish=wish)
+    if known.wish == wish and known.answer is not None and not known.ending:
+        return known
+    return Grant(wish=wish, unsure=True)

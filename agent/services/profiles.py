@@ -19,6 +19,7 @@ from ports.profiles import Grant, ProfileProvider, Wish
 log = logging.getLogger("knd.profiles")
 ONE_CALL = 10.0  # seconds, at most
 AT_ONCE = 8  # devices of one claim asked for at the same time
+REFUSALS = frozenset({Code.INVALID, Code.CONFLICT, Code.REFUSED})
 
 
 class Profiles:
@@ -41,7 +42,9 @@ class Profiles:
             opened = self._book.open(claim, wishes)
             tried = together(lambda grant: self._tried(claim, body, grant, deadline), opened, AT_ONCE)
             given = tuple(each for each in tried if isinstance(each, Grant))
-            self._book.answered(claim, given)
+            pairs = zip(opened, tried, strict=True)
+            refused = tuple(grant for grant, each in pairs if isinstance(each, Failure) and _gave_nothing(grant, each))
+            self._book.answered(claim, given, refused)
         for each in tried:
             if isinstance(each, Failure):
                 raise each
@@ -80,6 +83,11 @@ class Profiles:
             "profile %s has given a configuration to device %s", wish.profile, wish.ids.device, extra=_about(claim)
         )
         return answer
+
+
+def _gave_nothing(grant: Grant, failure: Failure) -> bool:
+    """Whether there is nothing to be taken back: no such profile, or the very first question refused."""
+    return failure.code is Code.NOT_FOUND or (failure.code in REFUSALS and not grant.unsure)
 
 
 def _about(claim: ClaimRef) -> dict[str, str]:

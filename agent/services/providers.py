@@ -47,7 +47,7 @@ class Providers:
         self._meter = meter
         self._bell = Bell()
         self._found: Provider | None = None
-        self._looked = False
+        self._looked = self._listed = False
         self._known = Descriptions(shelf, clock, [each.name for each in self._candidates])
         self._changed: Callable[[], None] = lambda: None
 
@@ -81,9 +81,9 @@ class Providers:
         """Find the platform, then keep what it says up to date, until stopped."""
         failures = Backoff(first=AGAIN, limit=FRESH)
         while not self._bell.closed and self._candidates:
-            if self.step():
+            if self._stepped():
                 failures.reset()
-                self._bell.wait(self._known.next_due())
+                self._bell.wait(self._known.next_due() if self._listed else None)
             else:
                 self._bell.pause(failures.next())
 
@@ -96,9 +96,17 @@ class Providers:
         devices = self._devices()
         if devices is None:
             return True
+        self._listed = True
         self._known.keep_only(identifiers(device, self._driver) for device in devices)
         due = self._known.due()
         return not due or self._ask(self._found, due, {device.name: device for device in devices})
+
+    def _stepped(self) -> bool:
+        try:
+            return self.step()
+        except Exception:  # whatever strangers answer, this loop goes on
+            log.exception("a defect while the platform was asked")
+            return False
 
     def _detected(self) -> Provider | None:
         found = detected(self._candidates, self._clock)

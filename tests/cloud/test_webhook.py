@@ -177,9 +177,9 @@ def test_a_profile_is_asked_for_with_device_claim_and_what_is_known(server: Fake
         (Reply(status=404), Code.NOT_FOUND, "404"),
         (Reply(status=409, body="taken"), Code.CONFLICT, "taken"),
         (Reply(status=500), Code.UNAVAILABLE, "500"),
-        (Reply(body="[]"), Code.INVALID, "expected a map"),
-        (Reply(body={"interface": {"addresses": ["10.0.0.1"]}}), Code.INVALID, "addresses[0]"),
-        (Reply(body={"profile": "other"}), Code.INVALID, "another profile, 'other'"),
+        (Reply(body="[]"), Code.CORRUPT, "expected a map"),
+        (Reply(body={"interface": {"addresses": ["10.0.0.1"]}}), Code.CORRUPT, "addresses[0]"),
+        (Reply(body={"profile": "other"}), Code.CORRUPT, "another profile, 'other'"),
     ],
 )
 def test_a_refusal_is_told_with_its_code(

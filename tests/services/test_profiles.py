@@ -102,6 +102,30 @@ def test_no_such_profile_is_told_to_the_user(bench: Bench) -> None:
     assert "profile none for device ens1: none: no such profile" in bench.prepare()
 
 
+def test_what_was_refused_at_once_is_not_to_be_taken_back(bench: Bench) -> None:
+    bench.claim("ens1", config=[opaque(profile="none")])
+    bench.prepare()
+    assert bench.grants.values == {}
+    wanting(bench, "ens1")
+    bench.profiles.refusals = [Failure(Code.CONFLICT, "pool", "is full")]
+    assert "is full" in bench.prepare()
+    bench.unprepare()
+    bench.releases.step()
+    assert bench.profiles.back == []
+
+
+@pytest.mark.parametrize("code", [Code.CORRUPT, Code.INTERNAL])
+def test_what_may_be_given_is_taken_back(bench: Bench, code: Code) -> None:
+    wanting(bench, "ens1")
+    bench.profiles.refusals = [Failure(code, "webhook", "said nonsense"), Failure(Code.CONFLICT, "pool", "is full")]
+    for text in ("said nonsense", "is full"):  # a refusal after a question of unknown outcome says nothing
+        assert text in bench.prepare()
+    bench.unprepare()
+    bench.releases.step()
+    assert bench.profiles.back == [(CLAIM.uid, "ens1")]
+    assert bench.grants.values == {}
+
+
 def test_a_provider_that_restarts_is_waited_for_and_what_was_given_is_not_asked_again(bench: Bench) -> None:
     bench.profiles.refusals = [AWAY]
     wanting(bench, "ens1", "ens2")

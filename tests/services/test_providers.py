@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -68,7 +69,7 @@ class Bench:
         self.shelf: MemoryShelf[Remembered] = MemoryShelf()
         self.devices: tuple[Device, ...] | None = (card("ens1"), card("ens2"))
         self.meter = FakeMeter()
-        self.news = 0
+        self.news = self.asked = 0
         self.providers = self.started()
 
     @property
@@ -80,13 +81,17 @@ class Bench:
         self.providers = Providers(
             driver=DRIVER,
             candidates=self.platforms,
-            devices=lambda: self.devices,
+            devices=self._listed,
             shelf=self.shelf,
             clock=self.clock,
             meter=self.meter,
         )
         self.providers.tell(self._told)
         return self.providers
+
+    def _listed(self) -> tuple[Device, ...] | None:
+        self.asked += 1
+        return self.devices
 
     def _told(self) -> None:
         self.news += 1
@@ -253,6 +258,31 @@ def test_a_new_device_wakes_it(running: Callable[[Bench], Bench]) -> None:
     bench.devices = (card("ens1"), card("ens2"), card("ens3"))
     bench.providers.wake()
     eventually(lambda: bench.published("ens3") != set())
+
+
+def test_it_rests_while_the_devices_are_not_known(running: Callable[[Bench], Bench]) -> None:
+    bench = Bench()
+    bench.providers.step()
+    bench.started()  # with what is remembered due at once
+    bench.devices = None
+    running(bench)
+    eventually(lambda: bench.providers.found == "GCE")
+    asked = bench.asked
+    time.sleep(0.1)
+    assert bench.asked - asked < 20
+    bench.devices = (card("ens3"),)
+    bench.providers.wake()
+    eventually(lambda: bench.published("ens3") != set())
+
+
+def test_a_defect_does_not_end_it(running: Callable[[Bench], Bench], caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench()
+    bench.platform.said["ens1"] = Description()
+    del bench.platform.reads  # an AttributeError in read()
+    running(bench)
+    eventually(lambda: "a defect" in caplog.text)
+    bench.platform.reads = 0
+    eventually(lambda: bench.published("ens2") != set(), 30)
 
 
 def test_without_anything_to_look_for_there_is_no_loop() -> None:
