@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from agent.domain import slices
-from agent.domain.damping import FLAPPING, Pace, Told, settle
+from agent.domain.damping import Told, settle
 from agent.domain.slices import Pool, Writes
 from agent.services.inventories import Inventories
 from agent.services.losses import Losses
 from agent.services.notices import Notices
 from agent.services.renderings import Renderings, Shown
+from agent.services.repairs import Repairs
 from agent.services.stored import Stored
 from agent.services.writing import Writing
 from ports.clock import Clock
@@ -30,8 +31,6 @@ log = logging.getLogger("knd.publishing")
 LESSONS = 12  # writes in one look: each but the last has taught something of the server
 TRIED_AGAIN = 600.0  # seconds, at least, between two times that a server is tried with what it did not keep or take
 TRIED_ANYWAY = 6 * 3600.0  # seconds after which it is, although nothing tells that it is another server
-QUARREL = 4  # repairs in a row after which people are told
-QUARREL_TEXT = "somebody keeps changing or deleting this node's ResourceSlices; they are repaired ever more rarely"
 
 
 class NodeSlices(Slices, Protocol):
@@ -77,15 +76,19 @@ class Publisher:
         self._places: Mapping[str, int] | None = None
         self._published: Shown | None = None
         self._revision = -1
-        self._repairs = Pace()
+        self._repairs = Repairs(self._losses)
         self._tried = clock.monotonic()
         self._again = False
-        self.quarrel = ""
 
     @property
     def published(self) -> bool:
         """Whether anything was published since the start."""
         return self._published is not None
+
+    @property
+    def quarrel(self) -> str:
+        """Why the slices are left as somebody made them, if they are."""
+        return self._repairs.quarrel
 
     def again(self) -> None:
         """Much may be different: the Node object, the slices, what the server can. Nothing happens before the next look."""
@@ -110,10 +113,10 @@ class Publisher:
             if not writes:
                 self._same(shown, pool, revision)
                 break
-            if shown is self._published and not self._may_repair(now):
-                due.append(self._repairs.until)
+            if shown is self._published and not self._repairs.may(now):
+                due.append(self._repairs.due)
                 break
-            if self._write(writes):
+            if self._write(self._of_this_node(shown, existing, writes)):
                 self._published = shown
         else:
             raise Failure(Code.CONFLICT, "ResourceSlices", "the API server makes something else of them each time")
@@ -139,6 +142,13 @@ class Publisher:
         self._places = pool.places
         return pool, slices.diff(pool, existing, self._writing.learned)
 
+    def _of_this_node(self, shown: Shown, existing: tuple[Json, ...], writes: Writes) -> Writes:
+        """Slices that others removed went perhaps with their Node object, and the node has another one by now."""
+        if shown is not self._published:
+            return writes
+        before, self._losses.node_uid = self._losses.node_uid, self._cluster.node_uid()
+        return writes if before == self._losses.node_uid else self._difference(shown, existing)[1]
+
     def _write(self, writes: Writes) -> bool:
         try:
             return self._writing.write(writes)
@@ -148,19 +158,10 @@ class Publisher:
             raise
 
     def _same(self, shown: Shown, pool: Pool, revision: int) -> None:
-        self._published, self._revision, self.quarrel = shown, revision, ""
+        self._repairs.done()
+        self._published, self._revision = shown, revision
         for gone in self._writing.learned.keys() - pool.places.keys():
             del self._writing.learned[gone]
         self._meter.show("knd_published_devices", len(pool.places))
         self._meter.show("knd_published_rdma_devices", shown.with_rdma(self._node.driver))
         self._meter.show("knd_last_published_time_seconds", self._clock.wall_ns() / 1e9)
-
-    def _may_repair(self, now: float) -> bool:
-        if now < self._repairs.until:
-            self.quarrel = QUARREL_TEXT
-            return False
-        self._repairs = self._repairs.changed(now, FLAPPING)
-        if self._repairs.steps == QUARREL:
-            log.warning("%s", QUARREL_TEXT)
-            self._losses.tell("SlicesChanged", QUARREL_TEXT)
-        return True

@@ -88,6 +88,11 @@ class Publishing:
                 self._failed(failure)
                 self._bell.pause(self._patience(backoff, failure))
                 due = 0.0
+            except Exception as defect:  # of ours: seen in health and in the log, and no end of publishing
+                log.exception("slices not written, trying again")
+                self._problem = f"{type(defect).__name__}: {defect} (a defect, see the log)"
+                self._bell.pause(backoff.next())
+                due = 0.0
             else:
                 backoff.reset()
                 self._bell.pause(SPACING)
@@ -131,6 +136,9 @@ class Publishing:
         except Failure as failure:
             log.info("the watch of ResourceSlices ended: %s", failure)
             return failure
+        except Exception as defect:  # of ours: no end of watching
+            log.exception("the watch of ResourceSlices ended")
+            return Failure(Code.INTERNAL, "watch of ResourceSlices", str(defect))
         return None
 
     def _patience(self, backoff: Backoff, failure: Failure | None) -> float:

@@ -49,6 +49,7 @@ class Renderings:
         if self._fresh or devices != self._given:
             named, nameless = publishable(devices)
             self._known = {device.name: (device, self._one(device)) for device in named}
+            self._refused = {name: places for name, places in self._refused.items() if name in self._known}
             self._given, self._fresh = devices, False
             self._shown = self._show(nameless)
         return self._shown

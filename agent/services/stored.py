@@ -1,7 +1,8 @@
 """The slices as the server has them: listed once, then kept by a watch and by the answers to our own writes.
 
 So a comparison costs no request. What was lost sight of (a watch that broke off, a version that is too old) is listed again.
-Versions are compared as numbers (KEP-5504), so that an event from before a write of ours does not undo it here.
+Versions are compared as numbers (KEP-5504), so that an event from before a write of ours does not undo it here. A list
+counts whatever its version: a server that was set back to a backup begins to count from there.
 """
 
 from __future__ import annotations
@@ -56,9 +57,8 @@ class Stored:
         listed = self._cluster.slices()
         with self._lock:
             found = {body["metadata"]["name"]: body for body in listed.bodies}
-            newer = {name: body for name, body in self._bodies.items() if _newer(_version(body), listed.version)}
-            if {**found, **newer} != self._bodies:
-                self._bodies = {**found, **newer}
+            if found != self._bodies:
+                self._bodies = found
                 self.revision += 1
             self._version = listed.version
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from agent.services.publisher import QUARREL, TRIED_AGAIN, TRIED_ANYWAY
+from agent.services.publisher import TRIED_AGAIN, TRIED_ANYWAY
+from agent.services.repairs import QUARREL
 from ports.cluster import Json
 from ports.devices import Device, Taint
 from ports.errors import Code, Failure
@@ -265,6 +266,17 @@ def test_a_repair_that_is_held_back_does_not_hold_back_a_change_of_ours() -> Non
     assert bench.publisher.look() == pytest.approx(0.5)
     bench.show(device("ens1", mtu=9000))
     assert bench.published()["ens1"]["attributes"] == {"dra.net/mtu": {"int": 9000}}
+
+
+def test_slices_that_went_with_their_node_object_belong_to_the_new_one() -> None:
+    bench = Bench()
+    bench.show(device("ens1"))
+    bench.cluster._node_uid = "another"
+    bench.cluster.remove_slice(NAME)
+    bench.follow()
+    bench.publisher.look()
+    (body,) = bench.cluster.stored_slices()
+    assert body["metadata"]["ownerReferences"][0]["uid"] == "another"
 
 
 def test_what_a_newer_server_adds_to_the_slice_or_to_its_devices_is_not_fought() -> None:

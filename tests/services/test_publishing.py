@@ -324,3 +324,20 @@ def test_what_is_held_back_is_written_when_it_is_due() -> None:
         assert "down" in str(bench.cluster.stored_slices())
         bench.clock.advance(1.0)
         eventually(lambda: "down" not in str(bench.cluster.stored_slices()))
+
+
+def test_a_defect_is_seen_in_health_and_does_not_end_publishing(caplog: pytest.LogCaptureFixture) -> None:
+    broken = [True]
+
+    def keeps(attributes: Mapping[str, AttributeValue]) -> bool:
+        if broken:
+            raise RuntimeError("nobody thought of this")
+        return True
+
+    bench = Bench(keeps)
+    bench.show(device("ens1"))
+    with bench.running():
+        eventually(lambda: "nobody thought of this" in bench.publishing.problem)
+        broken.clear()
+        eventually(lambda: bench.published() == ["ens1"] and bench.publishing.problem == "")
+    assert "Traceback" in caplog.text

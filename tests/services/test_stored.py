@@ -108,13 +108,16 @@ def test_after_a_failure_everything_is_listed_again_and_the_watch_goes_on_from_t
     assert script.asked == ["5", "20"]
 
 
-def test_a_list_that_is_older_than_a_write_of_ours_does_not_undo_it() -> None:
-    script = Script(Listed(version="5"), Listed(version="7", bodies=(body("a", 6),)))
+def test_a_server_that_was_set_back_to_a_backup_is_followed_from_there() -> None:
+    script = Script(Listed(version="900", bodies=(body("a", 900),)), Listed(version="7", bodies=(body("b", 6),)))
     store = stored(script)
     store.bodies()
-    store.put(body("a", 8))
+    store.put(body("a", 901))
     store.lose()
-    assert store.bodies()[0]["metadata"]["resourceVersion"] == "8"
+    assert names(store) == ["b"]
+    script.events = [Change(version="8", body=body("a", 8))]
+    assert len(list(store.changes(1.0))) == 1
+    assert names(store) == ["a", "b"]
 
 
 def test_a_list_that_shows_nothing_new_is_no_change() -> None:
