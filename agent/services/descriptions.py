@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from agent.services.backoff import Backoff
+from agent.services.platforms import FRESH
 from ports.clock import Clock
 from ports.outbox import Shelf
 from ports.providers import Description, DeviceIds, Remembered
 
-FRESH = 300.0  # seconds for which a description is good
 AGAIN = 5.0  # seconds before the first repetition after a failure; each further one waits longer
 
 

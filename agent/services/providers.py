@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from agent.domain.enrichment import enriched, identifiers, refused
 from agent.services.backoff import Backoff
 from agent.services.bell import Bell
-from agent.services.descriptions import AGAIN, FRESH, Descriptions
-from agent.services.detection import detected
+from agent.services.descriptions import AGAIN, Descriptions
+from agent.services.platforms import FRESH, Platforms
 from agent.services.together import together
 from ports.clock import Clock
 from ports.devices import Device
@@ -41,14 +41,12 @@ class Providers:
         meter: Meter,
     ) -> None:
         self._driver = driver
-        self._candidates = tuple(candidates)
         self._devices = devices
-        self._clock = clock
         self._meter = meter
         self._bell = Bell()
-        self._found: Provider | None = None
-        self._looked = self._listed = False
-        self._known = Descriptions(shelf, clock, [each.name for each in self._candidates])
+        self._platforms = Platforms(candidates, clock, meter)
+        self._listed = False
+        self._known = Descriptions(shelf, clock, [each.name for each in candidates])
         self._changed: Callable[[], None] = lambda: None
 
     def tell(self, changed: Callable[[], None]) -> None:
@@ -58,7 +56,7 @@ class Providers:
     @property
     def found(self) -> str:
         """The name of the platform; empty while none was found."""
-        return self._found.name if self._found else ""
+        return self._platforms.found
 
     def dressed(self, device: Device) -> Device:
         """The device with what the platform says of it, as far as that is known."""
@@ -80,7 +78,7 @@ class Providers:
     def run(self) -> None:
         """Find the platform, then keep what it says up to date, until stopped."""
         failures = Backoff(first=AGAIN, limit=FRESH)
-        while not self._bell.closed and self._candidates:
+        while not self._bell.closed and self._platforms:
             if self._stepped():
                 failures.reset()
                 self._bell.wait(self._known.next_due() if self._listed else None)
@@ -89,17 +87,15 @@ class Providers:
 
     def step(self) -> bool:
         """Ask whatever is due; whether there is a platform that answers."""
-        if self._found is None:
-            self._found = self._detected()
-            if self._found is None:
-                return False
+        if not self._platforms.find():
+            return False
         devices = self._devices()
         if devices is None:
             return True
         self._listed = True
         self._known.keep_only(identifiers(device, self._driver) for device in devices)
         due = self._known.due()
-        return not due or self._ask(self._found, due, {device.name: device for device in devices})
+        return not due or self._ask(due, {device.name: device for device in devices})
 
     def _stepped(self) -> bool:
         try:
@@ -108,40 +104,27 @@ class Providers:
             log.exception("a defect while the platform was asked")
             return False
 
-    def _detected(self) -> Provider | None:
-        found = detected(self._candidates, self._clock)
-        if found is not None:
-            log.info("this node is on %s", found.name)
-        elif not self._looked:
-            log.info("no platform answers; it is looked for again from time to time")
-        self._looked = True
-        self._meter.count("knd_provider_detections", result=found.name if found else "none")
-        return found
-
-    def _ask(self, provider: Provider, due: tuple[DeviceIds, ...], devices: Mapping[str, Device]) -> bool:
-        try:
-            platform = provider.read()
-        except Failure as failure:
-            self._meter.count("knd_provider_reads", provider=provider.name, result=failure.code)
-            log.warning("%s is not read, what was known stays: %s", provider.name, failure)
+    def _ask(self, due: tuple[DeviceIds, ...], devices: Mapping[str, Device]) -> bool:
+        platform = self._platforms.look(anew=any(ids.pci_address for ids in due))
+        if platform is None:
             return False
-        self._meter.count("knd_provider_reads", provider=provider.name, result="success")
-        together(lambda ids: self._describe(provider, platform, ids, devices[ids.device]), due, AT_ONCE)
+        together(lambda ids: self._describe(platform, ids, devices[ids.device]), due, AT_ONCE)
         return True
 
-    def _describe(self, provider: Provider, platform: Platform, ids: DeviceIds, device: Device) -> None:
+    def _describe(self, platform: Platform, ids: DeviceIds, device: Device) -> None:
         if self._bell.closed:
             return
+        name = self._platforms.found
         try:
             description = platform.describe(ids)
-            changed = self._known.learn(provider.name, ids, description)
+            changed = self._known.learn(name, ids, description)
         except Failure as failure:
             self._known.fail(ids)
-            self._meter.count("knd_provider_descriptions", provider=provider.name, result=failure.code)
-            log.warning("%s does not describe device %s: %s", provider.name, ids.device, failure)
+            self._meter.count("knd_provider_descriptions", provider=name, result=failure.code)
+            log.warning("%s does not describe device %s: %s", name, ids.device, failure)
             return
-        self._meter.count("knd_provider_descriptions", provider=provider.name, result="success")
+        self._meter.count("knd_provider_descriptions", provider=name, result="success")
         if changed:
             for note in (*description.notes, *refused(device, description, self._driver)):
-                log.warning("%s, device %s: %s", provider.name, ids.device, note)
+                log.warning("%s, device %s: %s", name, ids.device, note)
             self._changed()

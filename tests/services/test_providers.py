@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent.services.descriptions import FRESH
+from agent.services.platforms import FRESH
 from agent.services.providers import Providers
 from ports.devices import Device, Identity
 from ports.errors import Code, Failure
@@ -55,11 +55,9 @@ class FakePlatform:
         return said
 
 
-def card(name: str, mac: str = "02:00:00:00:00:01") -> Device:
+def card(name: str, mac: str = "02:00:00:00:00:01", pci: str | None = "0000:01:00.0") -> Device:
     attributes = {"dra.net/ifName": name, "dra.net/mac": mac, "dra.net/rdmaDevice": "mlx5_0"}
-    return Device(
-        name=name, identity=Identity(ifindex=7, pci_address="0000:01:00.0"), interface=name, attributes=attributes
-    )
+    return Device(name=name, identity=Identity(ifindex=7, pci_address=pci), interface=name, attributes=attributes)
 
 
 class Bench:
@@ -155,6 +153,31 @@ def test_a_new_device_and_one_that_became_another_are_asked_for_at_once(bench: B
     bench.devices = (card("ens1"), card("ens2", mac="02:00:00:00:00:02"), card("ens3"))
     bench.providers.step()
     assert sorted(ids.device for ids in bench.platform.described) == ["ens2", "ens3"]
+
+
+def test_virtual_interfaces_that_come_and_go_cost_no_look_and_new_hardware_does(bench: Bench) -> None:
+    bench.providers.step()
+    known = bench.devices or ()
+    for number in range(5):
+        bench.devices = (*known, card(f"veth{number}", pci=None))
+        bench.providers.step()
+        assert bench.published(f"veth{number}") == {f"gce.dra.net/veth{number}"}
+    assert bench.platform.reads == 1
+    bench.devices = (*known, card("ens3"))
+    bench.providers.step()
+    assert bench.platform.reads == 2
+
+
+def test_a_look_is_good_for_some_time_only(bench: Bench) -> None:
+    bench.devices = (card("veth0", pci=None),)
+    bench.providers.step()
+    bench.clock.sleep(FRESH / 2)
+    bench.devices = (card("veth1", pci=None),)
+    bench.providers.step()
+    bench.clock.sleep(FRESH / 2)
+    bench.devices = (card("veth2", pci=None),)
+    bench.providers.step()
+    assert bench.platform.reads == 2
 
 
 def test_another_name_of_the_same_card_keeps_its_description_until_there_is_a_newer_one(bench: Bench) -> None:
