@@ -11,13 +11,14 @@ PIP := $(PY) -m pip install --disable-pip-version-check --progress-bar off --edi
 MADE_FROM := setup.cfg pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint protos clean
+.PHONY: help run test lint simulation protos clean
 
 help:
 	@echo 'make run     install into $(VENV) and show it at work: a claim, a pod, a real interface (knd demo)'
 	@echo 'make test    run all tests that this machine can run (TIERS="unit netns": only these;'
 	@echo '             KND_REQUIRE=unit,contract,netns,runtime,vm: one of these that cannot run is a failure)'
 	@echo 'make lint    ruff, mypy and the import rules'
+	@echo 'make simulation  what aligned allocation is worth, in numbers and a plot (docs/topology.md)'
 	@echo 'make protos  generate the protobuf modules anew from their .proto files'
 	@echo 'make clean   remove what the above made here'
 
@@ -29,6 +30,9 @@ test: $(VENV)/installed-test
 
 lint: $(VENV)/installed-test
 	@$(PY) -m tests.tiers lint
+
+simulation: $(VENV)/installed-test
+	@$(PY) -m tests.simulation
 
 protos: $(VENV)/installed-test
 	@set -e; for proto in $$(git ls-files '*.proto'); do \
