@@ -28,7 +28,9 @@ class Selector:
         "Names of the interface on the host, with `*`, `?` and `[]`.", ["ens*f0"], "any"
     )
     pciAddresses: tuple[str, ...] | None = key("PCI addresses, with `*` and `?`.", ["0000:3b:00.*"], "any")
-    drivers: tuple[str, ...] | None = key("Kernel drivers, with `*`, `?` and `[]`.", ["mlx5_core"], "any")
+    drivers: tuple[str, ...] | None = key(
+        "Kernel drivers, with `*`, `?` and `[]`; of a virtual interface its kind.", ["mlx5_core"], "any"
+    )
     vendors: tuple[str, ...] | None = key("PCI vendor ids: four hexadecimal digits.", ["15b3"], "any")
     devices: tuple[str, ...] | None = key("PCI device ids: four hexadecimal digits.", ["101d"], "any")
     macs: tuple[str, ...] | None = key("MAC addresses, permanent or present.", ["02:00:5e:10:00:01"], "any")

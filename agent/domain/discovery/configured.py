@@ -24,7 +24,7 @@ def traits(device: Device, driver: str) -> Traits:
     return Traits(
         names=(device.interface,) if device.interface else (),
         pci_address=device.identity.pci_address or _text(device, f"{driver}/pciAddress"),
-        driver=_text(device, f"{driver}/driver"),
+        driver=_text(device, f"{driver}/driver") or device.identity.link_kind,
         vendor=_text(device, f"{driver}/pciVendorID"),
         device=_text(device, f"{driver}/pciDeviceID"),
         macs=tuple(filter(None, macs)),
