@@ -5,16 +5,19 @@ A description stays in use until there is a newer one: a metadata server that is
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from agent.services.backoff import Backoff
 from agent.services.platforms import FRESH
 from ports.clock import Clock
+from ports.errors import Failure
 from ports.outbox import Shelf
 from ports.providers import Description, DeviceIds, Remembered
 
+log = logging.getLogger("knd.providers")
 AGAIN = 5.0  # seconds before the first repetition after a failure; each further one waits longer
 
 
@@ -52,7 +55,7 @@ class Descriptions:
                 if name not in self._entries or self._entries[name].ids != each:
                     self._entries[name] = _renewed(self._entries.get(name), each)
         for name in gone:
-            self._shelf.drop(name)
+            _kept(name, lambda name=name: self._shelf.drop(name))  # type: ignore[misc]
 
     def due(self) -> tuple[DeviceIds, ...]:
         """Those to be asked for now."""
@@ -76,7 +79,8 @@ class Descriptions:
             entry.description, entry.due = description, self._clock.monotonic() + FRESH
             entry.failures.reset()
         if changed:
-            self._shelf.put(ids.device, Remembered(provider=provider, ids=ids, description=description))
+            made = Remembered(provider=provider, ids=ids, description=description)
+            _kept(ids.device, lambda: self._shelf.put(ids.device, made))
         return changed
 
     def fail(self, ids: DeviceIds) -> None:
@@ -95,6 +99,14 @@ class Descriptions:
             for device, each in found.items()
             if each.provider in providers
         }
+
+
+def _kept(device: str, work: Callable[[], None]) -> None:
+    """A disk that refuses costs the memory over a restart and nothing else."""
+    try:
+        work()
+    except Failure as failure:
+        log.warning("what the platform says of device %s is not kept for a restart: %s", device, failure)
 
 
 def _renewed(entry: _Entry | None, ids: DeviceIds) -> _Entry:

@@ -165,6 +165,11 @@ def test_a_second_process_on_the_same_sockets_is_refused(node: Node) -> None:
     assert node.kubelet.plugin(DRIVER) is not None
 
 
+def test_flags_that_do_not_go_together_are_one_line_and_status_two(node: Node) -> None:
+    assert node.spawn(profile_provider="webhook").wait(30) == 2
+    assert node.logged() == "knd dra: --profile-provider=webhook: needs --webhook-url\n"
+
+
 def test_a_rolling_update_leaves_no_gap(node: Node) -> None:
     node.start_peers()
     old = node.spawn(pod_uid="old-uid")

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -228,6 +229,21 @@ def test_after_a_restart_with_a_dead_platform_everything_is_as_it_was(bench: Ben
     assert bench.published() == {"gce.dra.net/ens1"}
     assert not bench.providers.step()
     assert bench.published() == {"gce.dra.net/ens1"}
+
+
+def test_a_disk_that_refuses_costs_only_the_memory_over_a_restart(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: Any) -> None:
+        raise Failure(Code.INTERNAL, "/run", "No space left on device")
+
+    for name in ("put", "drop"):
+        setattr(bench.shelf, name, full)
+    assert bench.providers.step()
+    assert (bench.published(), bench.news) == ({"gce.dra.net/ens1"}, 2)
+    bench.devices = (card("ens1"),)
+    assert bench.providers.step()
+    assert "No space left on device" in caplog.text
 
 
 def test_what_another_platform_said_is_not_believed(bench: Bench) -> None:
