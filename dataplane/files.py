@@ -10,8 +10,15 @@ from contextlib import contextmanager, suppress
 
 from ports.errors import Code, Failure
 
+Stamp = tuple[int, int, int, int]  # inode, bytes, when its content and when anything of it was changed (ns)
 MAX_BYTES = 4 << 20
 NO_FILE_OF_OURS = frozenset({errno.ELOOP, errno.ENXIO})  # a symbolic link, a socket
+
+
+def stamp(path: str) -> Stamp:
+    """What tells that a file is the one it was, and as it was."""
+    state = os.lstat(path)
+    return state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
 
 
 def read(path: str) -> bytes:

@@ -4,7 +4,7 @@ A record is written to a hidden file and renamed over the old one: whoever reads
 is synced: a record is void after a boot, and short of that the kernel loses no file that was written. What cannot be trusted
 is moved to ``quarantine/``, where a person can look at it, and the version before it, which is kept beside every record,
 takes its place: it knows where the devices are to be looked for. Beside the intent to attach is that intent itself, since
-the version before it does not know the pod's namespace.
+the version before it does not know the pod's namespace. A file that is as it was when it was read is not read again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import os
 from collections.abc import Iterable
 from contextlib import suppress
 
-from dataplane.files import os_failures, read, unlink, write
+from dataplane.files import Stamp, os_failures, read, stamp, unlink, write
 from dataplane.hints import hint
 from ports.errors import Code, Failure
 from ports.ledger import Phase, PodRecord, decode, encode, file_name
@@ -33,6 +33,7 @@ class FileLedger:
     def __init__(self, directory: str, boot_id: str) -> None:
         self._directory = directory
         self._boot_id = boot_id
+        self._known: dict[str, tuple[Stamp, PodRecord]] = {}
         with os_failures(directory):
             os.makedirs(self._at(QUARANTINE), mode=0o700, exist_ok=True)
             self._sweep()
@@ -42,10 +43,16 @@ class FileLedger:
         name = file_name(pod_uid)
         with os_failures(self._at(name)):
             try:
-                data = read(self._at(name))
+                seen = stamp(self._at(name))
+                known = self._known.get(name)
+                if known is not None and known[0] == seen:
+                    return known[1]
+                record = self._decoded(read(self._at(name)), pod_uid)
             except FileNotFoundError:
+                self._known.pop(name, None)
                 return None
-        return self._decoded(data, pod_uid)
+        self._known[name] = (seen, record)
+        return record
 
     def write(self, record: PodRecord) -> None:
         """Put the record in the place of the pod's earlier one."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import struct
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from adapters.talk.conversation import attribute, attributes, nest
 from ports.devices import Switch
@@ -22,8 +23,12 @@ def encoded(kind: int, switches: Iterable[Switch]) -> bytes:
     return nest(kind, nest(BITS, *(_bit(switch) for switch in switches)))
 
 
-def decoded(data: bytes) -> dict[str, bool]:
-    """The bits that are listed, by name; each on where the set has no mask."""
+@lru_cache(maxsize=64)
+def decoded(data: bytes) -> Mapping[str, bool]:
+    """The bits that are listed, by name; each on where the set has no mask.
+
+    Remembered, because what a driver can and does is the same bytes time and again, and some sixty names of them.
+    """
     found = dict(attributes(data))
     bits = (dict(attributes(value)) for kind, value in attributes(found.get(BITS, b"")) if kind == BIT)
     return {_text(bit[NAME]): NOMASK in found or VALUE in bit for bit in bits if bit.get(NAME, b"\0")[:1] != b"\0"}

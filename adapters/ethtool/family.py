@@ -70,7 +70,7 @@ class Ethtool:
     def flags(self) -> dict[str, bool]:
         """The driver's private flags; none where it has none."""
         found = self._get(PRIVFLAGS_GET, PRIVFLAGS_GET_REPLY)
-        return {} if found is None else decoded(found.get(FLAGS, b""))
+        return {} if found is None else dict(decoded(found.get(FLAGS, b"")))
 
     def ask_each(self, commands: Iterable[int]) -> list[dict[int, bytes] | None]:
         """Each command's answer, with bitsets in the short form; None for what this link does not have or tell."""
@@ -98,7 +98,7 @@ class Ethtool:
     def set_features(self, switches: tuple[Switch, ...]) -> dict[str, bool]:
         """Switch features; those that did not become what was asked, with what was asked."""
         found = self._ask(FEATURES_SET, FEATURES_SET_REPLY, encoded(WANTED, switches))
-        return decoded(found.get(WANTED, b""))
+        return dict(decoded(found.get(WANTED, b"")))
 
     def set_flags(self, switches: tuple[Switch, ...]) -> None:
         """Switch private flags; the kernel does not tell what came of it."""

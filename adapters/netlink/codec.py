@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_ntop
 
 HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence number, port id
@@ -86,6 +87,10 @@ def attributes(data: bytes, offset: int) -> Iterator[tuple[int, bytes]]:
         offset += (length + 3) & ~3
 
 
-def payloads(data: bytes, offset: int = 0) -> dict[int, bytes]:
-    """The attributes from ``offset`` on by type, of which each comes once."""
+@lru_cache(maxsize=8)
+def payloads(data: bytes, offset: int = 0) -> Mapping[int, bytes]:
+    """The attributes from ``offset`` on by type, of which each comes once.
+
+    Remembered for a moment: one message about a link is read for each of the things that it tells.
+    """
     return dict(attributes(data, offset))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from adapters.netlink.codec import HEADER, Request, attribute, number, payloads, string, text, u32
@@ -136,7 +137,7 @@ def _about(ifindex: int) -> bytes:
     return BODY.pack(0, 0, ifindex, 0, 0)
 
 
-def _identity(ifindex: int, found: dict[int, bytes], pci: PciAddresses) -> Identity:
+def _identity(ifindex: int, found: Mapping[int, bytes], pci: PciAddresses) -> Identity:
     info = payloads(found.get(IFLA_LINKINFO, b""))
     bus, device = text(found.get(IFLA_PARENT_DEV_BUS_NAME)), text(found.get(IFLA_PARENT_DEV_NAME))
     address = pci(bus, device) if bus and device else None

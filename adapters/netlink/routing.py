@@ -7,7 +7,7 @@ service, and those into tunnels; hops of a multipath route that leave through ot
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from socket import AF_INET, AF_INET6
 
@@ -114,7 +114,7 @@ def out_of(message: bytes) -> Iterator[int]:
     return (way.ifindex for way in _ways(flags, payloads(message, START)) if way.ifindex)
 
 
-def _ways_through(message: bytes, found: dict[int, bytes], ifindex: int) -> tuple[_Way, ...]:
+def _ways_through(message: bytes, found: Mapping[int, bytes], ifindex: int) -> tuple[_Way, ...]:
     """Those of its ways that lead through the link; none where the kernel or a router made the route."""
     _family, _, _, _, table, protocol, _scope, kind, flags = BODY.unpack_from(message, HEADER.size)
     if flags & RTM_F_CLONED or protocol in BY_THEMSELVES or (table == RT_TABLE_LOCAL and protocol == RTPROT_KERNEL):
@@ -124,7 +124,7 @@ def _ways_through(message: bytes, found: dict[int, bytes], ifindex: int) -> tupl
     return tuple(way for way in _ways(flags, found) if way.ifindex == ifindex)
 
 
-def _obstacles(message: bytes, found: dict[int, bytes]) -> tuple[str, ...]:
+def _obstacles(message: bytes, found: Mapping[int, bytes]) -> tuple[str, ...]:
     """What ``Route`` cannot hold, and the route would mean something else without."""
     _family, _, from_length, tos, table, _protocol, _scope, kind, _flags = BODY.unpack_from(message, HEADER.size)
     obstacles = {
@@ -142,7 +142,7 @@ def _kind(message: bytes) -> int:
     return int(BODY.unpack_from(message, HEADER.size)[7])
 
 
-def _route(message: bytes, found: dict[int, bytes]) -> Route:
+def _route(message: bytes, found: Mapping[int, bytes]) -> Route:
     family, length, _, _, table, protocol, scope, kind, _flags = BODY.unpack_from(message, HEADER.size)
     metrics = payloads(found.get(RTA_METRICS, b""))
     return Route(
@@ -161,7 +161,7 @@ def _route(message: bytes, found: dict[int, bytes]) -> Route:
     )
 
 
-def _metrics(found: dict[int, bytes]) -> Iterator[Metric]:
+def _metrics(found: Mapping[int, bytes]) -> Iterator[Metric]:
     for kind, payload in sorted(found.items()):
         if kind not in (RTAX_MTU, RTAX_CC_ALGO) and (value := number(payload)):
             yield Metric(number=kind, value=value)
@@ -174,7 +174,7 @@ def _leading(route: Route, ways: tuple[_Way, ...]) -> Route:
     return replace(route, hops=tuple(hops))
 
 
-def _ways(flags: int, found: dict[int, bytes]) -> Iterator[_Way]:
+def _ways(flags: int, found: Mapping[int, bytes]) -> Iterator[_Way]:
     if RTA_MULTIPATH not in found:
         yield _way(number(found.get(RTA_OIF)), flags, found)
         return
@@ -188,7 +188,7 @@ def _ways(flags: int, found: dict[int, bytes]) -> Iterator[_Way]:
         offset += (length + 3) & ~3
 
 
-def _way(ifindex: int | None, flags: int, found: dict[int, bytes]) -> _Way:
+def _way(ifindex: int | None, flags: int, found: Mapping[int, bytes]) -> _Way:
     return _Way(
         ifindex=ifindex,
         gateway=_gateway(found),
@@ -197,7 +197,7 @@ def _way(ifindex: int | None, flags: int, found: dict[int, bytes]) -> _Way:
     )
 
 
-def _gateway(found: dict[int, bytes]) -> str | None:
+def _gateway(found: Mapping[int, bytes]) -> str | None:
     if RTA_VIA in found:
         return printed(found[RTA_VIA][VIA.size :])
     return printed(found[RTA_GATEWAY]) if RTA_GATEWAY in found else None

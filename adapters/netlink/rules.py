@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import struct
+from collections.abc import Mapping
 from ipaddress import ip_network
 from socket import AF_INET, AF_INET6
 
@@ -105,7 +106,7 @@ def covers(pattern: Rule, other: Rule) -> bool:
     )
 
 
-def _is_whole(made: Rule, found: dict[int, bytes]) -> bool:
+def _is_whole(made: Rule, found: Mapping[int, bytes]) -> bool:
     lost = {kind for kind in found.keys() - KEPT if SAYING_NOTHING.get(kind) != found[kind]}
     if lost:
         log.warning("rule %d of table %d has selectors that are not kept: %s", made.priority, made.table, sorted(lost))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+from functools import lru_cache
 
 from ports.devices import Sysctl
 from ports.errors import Code, Failure
@@ -46,6 +47,7 @@ def _path(root: str, interface: str, name: str) -> str:
     return f"{root}/{family}/conf/{interface}/{key}"
 
 
+@lru_cache(maxsize=512)
 def _parts(name: str) -> tuple[str, str]:
     found = NAME.fullmatch(name)
     if not found:

@@ -69,6 +69,24 @@ def test_a_record_is_whole_before_it_has_its_name(
     assert named == [*([PREVIOUS] if phase is Phase.ATTACHING else []), ".json"]
 
 
+def test_a_file_that_is_as_it_was_is_not_read_again(
+    ledger: FileLedger, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = record()
+    ledger.write(kept)
+    assert ledger.read(kept.pod.uid) == kept
+    monkeypatch.setattr("dataplane.ledger.decode", None)
+    assert ledger.read(kept.pod.uid) == kept
+    monkeypatch.undo()
+    ledger.write(replace(kept, reason="another"))
+    assert ledger.read(kept.pod.uid) == replace(kept, reason="another")
+    path_of(directory, kept).write_bytes(b"torn")
+    with pytest.raises(Failure, match="not JSON"):
+        ledger.read(kept.pod.uid)
+    ledger.remove(kept.pod.uid)
+    assert ledger.read(kept.pod.uid) is None
+
+
 def test_a_record_is_for_nobody_else_to_read(ledger: FileLedger, directory: Path) -> None:
     ledger.write(record())
     assert stat.S_IMODE(path_of(directory, record()).stat().st_mode) == 0o600
