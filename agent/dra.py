@@ -139,7 +139,7 @@ def build(chosen: argparse.Namespace, env: dict[str, str]) -> Frontend:
     dataplane, runtime = PreparingClient(places.prepare_socket), RuntimeLinkClient(places.state_socket)
     tracer, notices = make_tracer("knd-dra", env), Notices(cluster.notify)
     held = FileShelf(join(places.outbox, "held"), Holding)
-    inventories = Inventories(held)
+    inventories = Inventories(held, metrics)
     publishing = Publishing(
         driver=driver,
         node=node,

@@ -356,10 +356,14 @@ class Device:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inventory:
-    """What the host has to offer, sorted by device name; ``generation`` rises with each change that one watcher saw."""
+    """What the host has to offer, sorted by device name; ``generation`` rises with each change that one watcher saw.
+
+    ``missed`` counts the audits of that watcher that found something which no event had told.
+    """
 
     generation: int
     devices: tuple[Device, ...] = ()
+    missed: int = 0
 
     def device(self, name: str) -> Device | None:
         """The device of that name, if the host has it now."""

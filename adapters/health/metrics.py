@@ -53,6 +53,7 @@ class Metrics:
                     "1 when the node configuration file is in force, 0 when it has mistakes.",
                     (),
                 ),
+                ("knd_missed_events", "Audits of this watcher that found what no event of the kernel had told.", ()),
                 ("knd_status_pending", "Attach outcomes that are not in their claim's status yet.", ()),
                 ("knd_profile_grants", "Devices with configuration that a profile gave.", ()),
                 ("knd_profile_releases_pending", "Of profiles that are ended, those not taken back yet.", ()),

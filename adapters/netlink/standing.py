@@ -7,7 +7,7 @@ A route is looked up as the kernel would look it up for a packet, with the entry
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from ipaddress import ip_address
 from typing import TypeVar
@@ -31,6 +31,9 @@ FAR = (
     "2001:503:ba3e::2:30",
     "2001:dc3::35",
 )  # DNS roots A and M: looked up, never called
+LEAVES = frozenset(
+    {"veth", "macvlan", "macvtap", "ipvlan", "ipvtap", "vlan", "dummy", "ifb", "tun", "vxlan"}
+)  # no ports
 NEARLY_ALL = 4  # bits; VPNs halve the default route
 
 
@@ -47,7 +50,7 @@ class Standing:
         reached = reached_tables(self._rules())
         families = frozenset(ip_address(address).version for address in self._needed)
         roots = carriers(reached, self._defaults(reached), self._owner, families)
-        return standing_on(roots | self._ways(), self._below, self._above)
+        return _Walk(self._host, self._functions).from_(roots | self._ways())
 
     def why(self, ifindex: int) -> str:
         """Why the node needs this link now, empty if it does not: cheap, and good enough a moment after ``everything``.
@@ -55,7 +58,7 @@ class Standing:
         It asks where a packet to a needed address or to somewhere far away would leave, and what that link stands on.
         """
         roots = self._ways() | dict.fromkeys(self._ways_out(), "is the node's way out")
-        return standing_on(roots, self._below, self._above).get(ifindex, "")
+        return _Walk(self._host, self._functions).from_(roots).get(ifindex, "")
 
     def _ways(self) -> dict[int, str]:
         """Links by which needed addresses are reached, or that have one of them."""
@@ -97,6 +100,19 @@ class Standing:
         prefixes = tuple(address.prefix for address in self._host.addresses(ifindex))
         return Owner(name=self._host.link(ifindex).name, prefixes=prefixes)
 
+
+class _Walk:
+    """One walk over how links stand to each other; each is asked about once."""
+
+    def __init__(self, host: NetlinkNamespace, functions: PciAddresses) -> None:
+        self._host = host
+        self._functions = functions
+        self._asked: dict[int, tuple[Link | None, links.Relation]] = {}
+
+    def from_(self, roots: Mapping[int, str]) -> dict[int, str]:
+        """The roots with what they stand on."""
+        return standing_on(roots, self._below, self._above)
+
     def _below(self, ifindex: int) -> Iterator[int]:
         """The link that it is on, its ports, and the physical function of a virtual one."""
         link, relation = self._about(ifindex)
@@ -104,7 +120,7 @@ class Standing:
             return
         if relation.lower is not None:
             yield relation.lower
-        if link.identity.link_kind:
+        if link.identity.link_kind not in LEAVES:
             for message in self._host.socket.dump(links.ports_of(ifindex), f"ports of {link.name}"):
                 if (port := links.relation(message)).master == ifindex:
                     yield port.ifindex
@@ -118,6 +134,11 @@ class Standing:
             yield relation.master
 
     def _about(self, ifindex: int) -> tuple[Link | None, links.Relation]:
+        if ifindex not in self._asked:
+            self._asked[ifindex] = self._ask(ifindex)
+        return self._asked[ifindex]
+
+    def _ask(self, ifindex: int) -> tuple[Link | None, links.Relation]:
         message = _or_none(lambda: self._host.socket.ask(links.by_index(ifindex), f"#{ifindex}"), {errno.ENODEV})
         if message is None:  # gone meanwhile
             return None, links.Relation(ifindex=ifindex)

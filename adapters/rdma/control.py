@@ -86,22 +86,25 @@ class NetlinkRdma:
 
     def devices(self, links: Iterable[Link]) -> tuple[RdmaDevice, ...]:
         """All RDMA devices of the namespace that this process is in."""
-        return self._about(lambda talk: self._devices(talk, tuple(links)), ())
+        here = frozenset(link.identity.ifindex for link in links)
+        return self._about(lambda talk: self._devices(talk, here), ())
 
-    def _devices(self, talk: Talk, links: tuple[Link, ...]) -> tuple[RdmaDevice, ...]:
+    def _devices(self, talk: Talk, here: frozenset[int]) -> tuple[RdmaDevice, ...]:
         return tuple(
             RdmaDevice(
                 rdma=seen.rdma,
                 protocol=seen.protocol,
                 pci_address=self._tree.pci_address(seen.rdma.name),
-                interface=nldev.owner(talk, seen.rdma) or self._shown_owner(seen.rdma, links),
+                interface=nldev.owner(talk, seen.rdma) or self._shown_owner(seen.rdma, here),
                 facts=self._tree.facts(seen.rdma.name),
             )
             for seen in nldev.devices(talk)
         )
 
-    def _shown_owner(self, rdma: RdmaLink, links: tuple[Link, ...]) -> int | None:
-        return next((link.identity.ifindex for link in links if self._tree.belongs(rdma.name, link)), None)
+    def _shown_owner(self, rdma: RdmaLink, here: frozenset[int]) -> int | None:
+        """As sysfs tells it, which may be another namespace's."""
+        shown = self._tree.interface(rdma.name)
+        return shown if shown in here else None
 
     def _all(self, namespace: Namespace) -> tuple[RdmaLink, ...]:
         none: tuple[nldev.Seen, ...] = ()

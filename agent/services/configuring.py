@@ -27,13 +27,14 @@ class ConfiguredSink:
         self._driver = driver
         self._lock = threading.Lock()
         self._seen: tuple[Device, ...] | None = None
-        self._told: tuple[Device, ...] | None = None
+        self._told: tuple[tuple[Device, ...], int] | None = None
+        self._missed = 0
         self._generation = 0
 
     def publish(self, inventory: Inventory) -> None:
         """See ``InventorySink``."""
         with self._lock:
-            self._seen = inventory.devices
+            self._seen, self._missed = inventory.devices, inventory.missed
             self._pass_on()
 
     def reconfigured(self) -> None:
@@ -48,7 +49,7 @@ class ConfiguredSink:
         if config is None or self._seen is None:
             return
         chosen = configured(self._seen, config, self._driver)
-        if chosen != self._told:
-            self._told = chosen
+        if (chosen, self._missed) != self._told:
+            self._told = chosen, self._missed
             self._generation += 1
-            self._sink.publish(Inventory(generation=self._generation, devices=chosen))
+            self._sink.publish(Inventory(generation=self._generation, devices=chosen, missed=self._missed))

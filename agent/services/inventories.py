@@ -16,6 +16,7 @@ from agent.services.bell import Bell
 from ports.devices import Device, Inventory
 from ports.errors import Failure
 from ports.feed import InventorySource
+from ports.metrics import Meter, NoMeter
 from ports.outbox import Holding, Holdings
 from ports.plan import ClaimRef
 
@@ -27,10 +28,11 @@ PAUSE = 1.0  # seconds before the next look after a failed one
 class Inventories:
     """What there is on this node."""
 
-    def __init__(self, holdings: Holdings) -> None:
+    def __init__(self, holdings: Holdings, meter: Meter | None = None) -> None:
         self._lock = threading.Lock()
         self._newest: Inventory | None = None
         self._shelf = holdings
+        self._meter = meter or NoMeter()
         self._listeners: tuple[Callable[[], None], ...] = ()
         self._dressed: Callable[[Device], Device] = lambda device: device
 
@@ -51,6 +53,7 @@ class Inventories:
         """Take over a newer inventory."""
         with self._lock:
             self._newest = inventory
+        self._meter.show("knd_missed_events", inventory.missed)
         log.debug("inventory %d with %d devices", inventory.generation, len(inventory.devices))
         self._changed()
 

@@ -95,6 +95,7 @@ class Watcher:
         if missed := found.without(late):
             self._missed += 1
             log.warning("the audit found what no event told of (%d times so far): %s", self._missed, missed)
+            self._publish()
         return late
 
     def _tried(self, look: Callable[[], None]) -> Touched:
@@ -126,10 +127,10 @@ class Watcher:
 
     def _publish(self) -> None:
         before, found = self._published, devices(self._sight, self._driver)
-        if before is not None and before.devices == found:
+        if before is not None and (before.devices, before.missed) == (found, self._missed):
             return
         generation = before.generation + 1 if before else 1
-        self._published = Inventory(generation=generation, devices=found)
+        self._published = Inventory(generation=generation, devices=found, missed=self._missed)
         self._sink.publish(self._published)
         log.info("inventory %d: %s", generation, changes_in_words(before.devices if before else (), found))
 

@@ -9,6 +9,7 @@ import pytest
 from adapters.netlink.kernel import NetlinkKernel
 from ports.devices import Address, Route, Rule
 from tests.netns.world import RealWorld
+from tests.support.eventually import eventually
 from tests.support.private_net import add_link, set_master
 
 pytestmark = pytest.mark.netns
@@ -42,8 +43,11 @@ def test_the_link_with_an_address_of_the_node_is_needed_without_any_route(
 ) -> None:
     index = _link(real, "net8", prefix)
     address = prefix.partition("/")[0]
+    assert kernel.uplinks().keys() == {index}
+    eventually(
+        lambda: kernel.why_needed(index) == f"has the node's address {address}", seconds=30
+    )  # IPv6 takes a moment
     assert kernel.uplinks() == {index: f"has the node's address {address}"}
-    assert kernel.why_needed(index) == f"has the node's address {address}"
 
 
 @pytest.mark.parametrize(

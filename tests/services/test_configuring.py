@@ -68,3 +68,10 @@ def test_a_configuration_before_the_first_look_is_no_inventory() -> None:
     node = Node()
     node.configure()
     assert node.told == []
+
+
+def test_what_an_audit_missed_is_told_although_no_device_changed() -> None:
+    node = Node()
+    node.see("eth1")
+    node.sink.publish(Inventory(generation=2, devices=node.told[-1].devices, missed=1))
+    assert [inventory.missed for inventory in node.told] == [0, 1]

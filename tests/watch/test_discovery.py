@@ -95,13 +95,14 @@ def test_an_interface_name_that_is_no_label_or_looks_generated_is_encoded(interf
     assert only(a_link(interface, kind="dummy"), None).name == name
 
 
-def test_loopback_uplinks_and_the_nodes_own_bridges_are_left_out() -> None:
+def test_loopback_uplinks_ports_and_the_nodes_own_bridges_are_left_out() -> None:
     links = [
         a_link("lo", 1, loopback=True),
         a_link("eth0", 2),
         a_link("docker0", 3, kind="bridge"),
         a_link("cilium_host", 4, kind="veth"),
         a_link("eth1", 5),
+        a_link("eth2", 6, master=3),
     ]
     assert [device.name for device in devices(links, {}, frozenset({2}), "dra.net")] == ["eth1"]
 

@@ -367,6 +367,15 @@ def test_the_audit_finds_and_tells_what_no_event_told_of(stage: Stage, caplog: p
     ]
 
 
+def test_what_an_audit_found_is_counted_in_the_inventory(stage: Stage) -> None:
+    def acts() -> Iterator[Touched]:
+        stage.host.shown = (a_link("net1", 2, mtu=9000),)
+        yield NOTHING
+
+    stage.play(acts())
+    assert [inventory.missed for inventory in stage.published] == [0, 0, 1]
+
+
 def test_the_audit_does_not_call_missed_what_an_event_tells_a_moment_later(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -15,12 +15,15 @@ ROCE = "roce"
 def why_not(link: Link, hardware: Hardware | None, uplinks: Container[int]) -> str:
     """Why the interface is not offered, in a few words; empty: it is.
 
-    A representor is the switch's side of a virtual function: taken away, the function of some other pod is cut off.
+    A port serves its bridge, bond or VRF; the dataplane gives it to nobody. A representor is the switch's side of a virtual
+    function: taken away, the function of some other pod is cut off.
     """
     if link.loopback:
         return "loopback"
     if link.identity.ifindex in uplinks:
         return "the node's own connection, or what it stands on"
+    if link.master is not None:
+        return f"a port of interface #{link.master}"
     if link.name in NODE_INTERNAL:
         return "the node's own"
     if hardware is not None and hardware.details.representor:
