@@ -1,4 +1,4 @@
-"""Amazon EC2: instance type and placement, and the network card and subnet of each interface; by IMDSv2 only.
+"""Amazon EC2: type and placement, network card and subnet of each interface, Neuron groups of EFA devices; by IMDSv2 only.
 
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-categories.html
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from adapters.cloud import metadata
+from adapters.cloud import metadata, neuron
 from adapters.cloud.metadata import LINK_LOCAL, Server, present, same_mac, text
 from ports.devices import AttributeValue
 from ports.errors import Code, Failure
@@ -66,7 +66,8 @@ class Instance:
         for mac, attributes in self.interfaces.items():
             if same_mac(mac, ids.mac):
                 made |= attributes
-        return Description(attributes={f"{DOMAIN}/{key}": value for key, value in made.items()})
+        named = {f"{DOMAIN}/{key}": value for key, value in made.items()}
+        return Description(attributes=named | neuron.groups(self.instance_type, ids.pci_address))
 
 
 def _interface(session: Server, mac: str) -> dict[str, AttributeValue]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.cloud import alibaba, aws, azure, gce, oke
+from adapters.cloud import alibaba, aws, azure, gce, neuron, oke
 from adapters.cloud.alibaba import Alibaba
 from adapters.cloud.aws import Aws
 from adapters.cloud.azure import Azure
@@ -75,6 +77,32 @@ def test_aws_tells_type_placement_card_and_subnet() -> None:
     }
     assert described("AWS").attributes == {**node, "aws.dra.net/networkCard": 3, "aws.dra.net/subnetId": "subnet-0abc"}
     assert described("AWS", BARE).attributes == node
+
+
+def test_aws_tells_the_neuron_groups_of_an_efa_device() -> None:
+    """By the rule of AWS's own driver: a group's id is the digest of its EFA addresses, sorted, each once."""
+    efa = DeviceIds(device="pci-0000-c9-00-0", pci_address="0000:c9:00.0", rdma="rdmap201s0")
+    found = aws.Instance(instance_type="trn2.48xlarge").describe(efa).attributes
+    first_four = b"0000:b3:00.0,0000:b4:00.0,0000:c9:00.0,0000:ca:00.0"
+    assert found["resource.aws.com/devicegroup1_id"] == "0000:c9:00.0"
+    assert found["resource.aws.com/devicegroup4_id"] == hashlib.sha256(first_four).hexdigest()[:16]
+    assert {name for name in found if name.startswith("resource.")} == {
+        f"resource.aws.com/devicegroup{size}_id" for size in (1, 4, 8, 16)
+    }
+    for other in ("p5.48xlarge", "trn1.2xlarge", ""):
+        assert neuron.groups(other, efa.pci_address) == {}
+    assert neuron.groups("trn2.48xlarge", "0000:00:05.0") == neuron.groups("trn2.48xlarge", None) == {}
+
+
+@pytest.mark.parametrize("machine", sorted(neuron.WIRING))
+def test_neuron_groups_are_as_large_as_they_are_called(machine: str) -> None:
+    places = neuron.WIRING[machine].split()
+    assert len(places) == 16
+    per_device = 16 // len(set(places))  # two Neuron devices share one EFA device on trn1
+    ids = [neuron.groups(machine, f"0000:{place}.0") for place in dict.fromkeys(places)]
+    for size in (4, 8, 16):
+        found = Counter(each[f"resource.aws.com/devicegroup{size}_id"] for each in ids)
+        assert set(found.values()) == {size // per_device}
 
 
 def test_azure_tells_machine_and_subnet_and_gives_each_interface_its_own_way_out() -> None:
