@@ -30,7 +30,8 @@ from adapters.kubelet.plugin import KubeletPlugin
 from adapters.logs import setup as logs
 from adapters.outbox.files import FileShelf
 from adapters.telemetry.factory import ClosingTracer, make_tracer
-from agent import endings, outside, wellness
+from agent import endings, leasehold, outside, wellness
+from agent.leasehold import Leasehold
 from agent.outside import Around, Outside
 from agent.services.bell import Bell
 from agent.services.inventories import Inventories
@@ -64,6 +65,7 @@ class Frontend:
     statuses: Statuses
     inventories: Inventories
     others: Outside
+    leasehold: Leasehold
     wellness: Wellness
     feed: FeedSubscriber
     notices: Notices
@@ -90,6 +92,7 @@ class Frontend:
             self.wellness.stop,
             self.statuses.stop,
             self.keeper.stop,
+            self.leasehold.renewing.stop,
             self.notices.stop,
         ):
             end()
@@ -115,6 +118,7 @@ class Frontend:
             "watch": self.publishing.watch,
             "status": self.statuses.run,
             "keep": self.keeper.run,
+            "leases": self.leasehold.renewing.run,
             "outcomes": self._serve_outcomes,
             "offer": self.offering.run,
         }
@@ -164,6 +168,7 @@ def build(chosen: argparse.Namespace, env: dict[str, str]) -> Frontend:
     others.providers.tell(publishing.wake)
     well = wellness.build(chosen, around, publishing.wake)
     inventories.tell(publishing.wake, others.providers.wake, well.parts.watch.wake)
+    leased = leasehold.build(chosen, around)
     statuses = Statuses(
         driver=driver,
         cluster=cluster,
@@ -171,7 +176,9 @@ def build(chosen: argparse.Namespace, env: dict[str, str]) -> Frontend:
         notices=notices,
         clock=clock,
         meter=metrics,
+        data=leased.leases.data,
     )
+    leased.renewing.tell(statuses.take)
     preparation = Preparation(
         driver=driver,
         node=node,
@@ -180,6 +187,7 @@ def build(chosen: argparse.Namespace, env: dict[str, str]) -> Frontend:
         runtime=runtime,
         inventories=inventories,
         configuration=others.configuration,
+        leases=leased.leases,
         clock=clock,
     )
     resources = Resources(
@@ -216,6 +224,7 @@ def build(chosen: argparse.Namespace, env: dict[str, str]) -> Frontend:
         statuses=statuses,
         inventories=inventories,
         others=others,
+        leasehold=leased,
         wellness=well,
         feed=FeedSubscriber(places.inventory_socket),
         notices=notices,

@@ -7,10 +7,12 @@ a packet. Times are absolute seconds of CLOCK_MONOTONIC, as everywhere; leases d
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from ports.dataplane import Call
 from ports.devices import Identity
+from ports.plan import ClaimRef
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +43,39 @@ class Lease:
     mtu: int | None = None
     dns: tuple[str, ...] = ()
     search: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kept:
+    """The lease of one device and family. ``applied`` is the one in the claim's plan; it follows ``lease``.
+
+    ``mac`` is the hardware address that it was given to. ``lease`` is None while another one is looked for.
+    """
+
+    device: str
+    identity: Identity
+    family: int
+    mac: str
+    lease: Lease | None
+    applied: Lease | None = None
+
+
+class Standing(StrEnum):
+    """Where a claim with leases stands."""
+
+    SOUGHT = "sought"  # it is being prepared: a lease is kept for the kubelet's next try
+    HELD = "held"  # it is prepared: leases are kept up
+    ENDED = "ended"  # it is over: leases are given back
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Leasing:
+    """All leases of one claim; ``since`` is when it came to stand so."""
+
+    claim: ClaimRef
+    standing: Standing
+    since: float
+    kept: tuple[Kept, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

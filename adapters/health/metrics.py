@@ -28,6 +28,7 @@ class Metrics:
                 ("knd_provider_detections", "Looks for the platform, by what was found.", ("result",)),
                 ("knd_provider_reads", "Looks at the platform's metadata.", ("provider", "result")),
                 ("knd_provider_descriptions", "Descriptions of devices by the platform.", ("provider", "result")),
+                ("knd_dhcp_exchanges", "Conversations with DHCP servers.", ("call", "family", "result")),
                 ("knd_profile_calls", "Calls of the profile provider.", ("call", "result")),
                 ("knd_profile_orphans", "Claims with profiles that ended without an Unprepare.", ()),
             )
@@ -55,6 +56,7 @@ class Metrics:
                 ),
                 ("knd_missed_events", "Audits of this watcher that found what no event of the kernel had told.", ()),
                 ("knd_status_pending", "Attach outcomes that are not in their claim's status yet.", ()),
+                ("knd_dhcp_leases", "Leases of DHCP servers that claims have.", ()),
                 ("knd_profile_grants", "Devices with configuration that a profile gave.", ()),
                 ("knd_profile_releases_pending", "Of profiles that are ended, those not taken back yet.", ()),
             )

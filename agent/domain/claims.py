@@ -11,6 +11,7 @@ from typing import Any
 
 from agent.domain.layers import Layer, Provenance
 from ports.cluster import Json
+from ports.dhcp import Lease
 from ports.errors import Code, Failure
 from ports.netconfig import NetworkConfig
 from ports.plan import ClaimRef, PodRef
@@ -40,7 +41,8 @@ class Allocated:
 class Configured:
     """An allocated device with the configuration that is in force for it, and where each value of that comes from.
 
-    ``layers`` are those that it was made of; ``notes`` tell what of the platform's did not fit.
+    ``layers`` are those that it was made of; ``notes`` tell what of the platform's did not fit; ``leases`` are what DHCP
+    servers gave, one a family.
     """
 
     allocated: Allocated
@@ -48,6 +50,7 @@ class Configured:
     provenance: Provenance = field(default_factory=Provenance)
     layers: tuple[Layer, ...] = ()
     notes: tuple[str, ...] = ()
+    leases: tuple[Lease, ...] = ()
 
 
 def require_same(body: Json, claim: ClaimRef) -> None:

@@ -33,8 +33,9 @@ class Bundle:
 
 
 def takes_addresses(config: NetworkConfig) -> bool:
-    """Whether the host's addresses go along. An empty list means none, on purpose."""
-    return config.interface.addresses is None
+    """Whether the host's addresses go along. An empty list means none, on purpose; with DHCP they come from its server."""
+    interface = config.interface
+    return interface.addresses is None and not interface.dhcp and not interface.ipv6.dhcp
 
 
 def takes_routes(config: NetworkConfig) -> bool:

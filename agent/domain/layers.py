@@ -27,6 +27,7 @@ class Source(StrEnum):
     PROFILE = "profile"
     CLASS = "device class"
     CLAIM = "claim"
+    LEASE = "DHCP lease"  # says only what nobody else does
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

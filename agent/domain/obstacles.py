@@ -28,6 +28,7 @@ def obstacles(config: NetworkConfig, facts: LinkFacts, earlier: frozenset[str]) 
     yield from _link_mistakes(config, facts)
     yield from _mtu_mistakes(config, facts)
     yield from _mac_mistakes(config, facts)
+    yield from _dhcp_mistakes(config, facts)
     yield from _tuning_mistakes(config, facts)
     yield from _ipv6_mistakes(config, facts)
     yield from _offload_mistakes(config, facts)
@@ -71,6 +72,15 @@ def _mac_mistakes(config: NetworkConfig, facts: LinkFacts) -> Iterator[Mistake]:
     for path, each in given:
         if each and len(each) != len(facts.link.mac):
             yield Mistake(path, f"{each} has another length than this device's address, {facts.link.mac}")
+
+
+def _dhcp_mistakes(config: NetworkConfig, facts: LinkFacts) -> Iterator[Mistake]:
+    for path, wanted in (
+        ("interface.dhcp", config.interface.dhcp),
+        ("interface.ipv6.dhcp", config.interface.ipv6.dhcp),
+    ):
+        if wanted and facts.link.encapsulation != "ether":
+            yield Mistake(path, f"needs an Ethernet interface, and this is {facts.link.encapsulation}")
 
 
 def _tuning_mistakes(config: NetworkConfig, facts: LinkFacts) -> Iterator[Mistake]:

@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from agent.domain import rdma_only
 from agent.domain.claims import Configured
+from agent.domain.leasing import timed
 from agent.domain.neighbourhood import collisions
 from agent.domain.obstacles import obstacles
 from agent.domain.routing import addresses_for, addressing, vrf_table
@@ -97,7 +98,7 @@ def _device_plan(claim: ClaimRef, device: Configured, facts: LinkFacts) -> Devic
         pool=allocated.pool,
         device=allocated.device,
         before=replace(facts, offloads=replace(facts.offloads, fixed=())),
-        steps=tuple(_steps(claim, device, facts)),
+        steps=tuple(timed(step, device.leases) for step in _steps(claim, device, facts)),
         share_id=allocated.share_id,
     )
 

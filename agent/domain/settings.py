@@ -85,7 +85,7 @@ def _by_default(config: NetworkConfig, facts: LinkFacts) -> Iterator[tuple[str, 
     if any(":" in address.prefix for address in addresses_for(config, facts)):
         yield IPV6_SWITCH, 0
     yield "ipv6/accept_dad", 0
-    yield "ipv6/accept_ra", _heeded(facts) if takes_addresses(config) else 0
+    yield "ipv6/accept_ra", _heeded(facts) if takes_addresses(config) else int(bool(config.interface.ipv6.dhcp))
 
 
 def _heeded(facts: LinkFacts) -> int:

@@ -7,7 +7,7 @@ status does, so that a report that comes twice changes nothing.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from agent.domain.claims import Allocated, allocated
@@ -28,17 +28,17 @@ NANOSECONDS = 1_000_000_000
 State = tuple[str, str, str]  # kind, reason, message
 
 
-def entries(outcome: Outcome, body: Json, driver: str) -> tuple[Json, ...]:
+def entries(outcome: Outcome, body: Json, driver: str, data: Callable[[str], Json] = lambda _: {}) -> tuple[Json, ...]:
     """The full list of this driver's entries for the claim ``body``; only devices that it still has allocated.
 
-    What has ended is told only of devices that there is an entry of.
+    What has ended is told only of devices that there is an entry of. ``data`` gives what else is known of a device by name.
     """
     attached = {_key(device): device for device in outcome.devices}
     now = datetime.fromtimestamp(outcome.at_ns // NANOSECONDS, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     before = {_stored_key(entry): entry for entry in present(body, driver)}
     told = before if outcome.ended else attached
     return tuple(
-        _entry(driver, device, attached.get(_key(device)), outcome, before.get(_key(device), {}), now)
+        _entry(driver, device, attached.get(_key(device)), outcome, before.get(_key(device), {}), now, data)
         for device in allocated(body, driver)
         if not device.admin_access and (_key(device) in told or (outcome.error and not outcome.ended))
     )
@@ -63,7 +63,13 @@ def _reportable(address: ipaddress.IPv4Interface | ipaddress.IPv6Interface) -> b
 
 
 def _entry(
-    driver: str, device: Allocated, attached: AttachedDevice | None, outcome: Outcome, before: Json, now: str
+    driver: str,
+    device: Allocated,
+    attached: AttachedDevice | None,
+    outcome: Outcome,
+    before: Json,
+    now: str,
+    data: Callable[[str], Json],
 ) -> dict[str, object]:
     entry: dict[str, object] = {"driver": driver, "pool": device.pool, "device": device.device}
     if device.share_id is not None:
@@ -73,6 +79,8 @@ def _entry(
     entry["conditions"] = [_condition(*state, earlier.get(state[0], {}), now) for state in states]
     if attached is not None and attached.interface and not outcome.error:
         entry["networkData"] = _network_data(attached)
+        if found := data(device.device):
+            entry["data"] = found
     return entry
 
 

@@ -9,9 +9,11 @@ from agent.domain import claims
 from agent.domain.claims import Allocated, Configured
 from agent.domain.configuring import platform_notes, refitted
 from agent.domain.defaults import on_this_host
+from agent.domain.leasing import all_sought, laid
 from agent.domain.planning import left_behind, plan
 from agent.services.configuration import Configuration
 from agent.services.inventories import Inventories
+from agent.services.leases import Leases
 from agent.services.patience import AWAY, PASSING, Patience
 from agent.services.tracing import Steps
 from ports.clock import Clock
@@ -42,6 +44,7 @@ class Preparation:
         runtime: RuntimeLink,
         inventories: Inventories,
         configuration: Configuration,
+        leases: Leases,
         clock: Clock,
     ) -> None:
         self._driver = driver
@@ -51,6 +54,7 @@ class Preparation:
         self._runtime = runtime
         self._inventories = inventories
         self._configuration = configuration
+        self._leases = leases
         self._clock = clock
         self._patience = Patience(clock)
         self._plans: dict[str, Plan] = {}
@@ -92,6 +96,8 @@ class Preparation:
         return detached
 
     def _take_back(self, claim: ClaimRef, end: float, traceparent: str) -> Detached:
+        """Leases are given back first: as long as the claim holds its devices, nobody else speaks through them."""
+        self._leases.release(claim, end)
         detached = self._dataplane.unprepare(claim.uid, _call(end, traceparent))
         self._plans.pop(claim.uid, None)
         self._inventories.release(claim.uid)
@@ -119,10 +125,15 @@ class Preparation:
             facts = self._dataplane.inspect(tuple(device.identity for device in devices), self._short(end, traceparent))
         names = (device.name for device in devices)
         known = dict(zip(names, facts, strict=True))
+        wanted = all_sought(moved, devices, known)
+        if wanted:
+            with steps.step("lease"):
+                moved = laid(moved, known, self._leases.obtain(claim, wanted, end))
         fitting = tuple(refitted(each, on_this_host(known[each.allocated.device])) for each in moved)
         made = plan(claim, pod, fitting, known, self._others(claim, pod), traceparent)
         with steps.step("prepare"):
             self._dataplane.prepare(made, _call(end, traceparent))
+        self._leases.hold(claim)
         self._plans[claim.uid] = made
         self._inventories.hold(claim, devices)
         about = {"claim": f"{claim.namespace}/{claim.name}", "pod": str(pod), "trace": trace_id(traceparent)}

@@ -7,6 +7,8 @@ given later, an API server comes back. Only the newest outcome of a claim counts
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import partial
 
 from agent.domain import claims
 from agent.domain.status import entries, present
@@ -14,7 +16,7 @@ from agent.services.backoff import Backoff
 from agent.services.bell import Bell
 from agent.services.notices import Notices
 from ports.clock import Clock
-from ports.cluster import Claims, Notice
+from ports.cluster import Claims, Json, Notice
 from ports.dataplane import Call
 from ports.errors import Code, Failure
 from ports.frontends import Outcome, Refusal
@@ -25,11 +27,27 @@ from ports.telemetry import trace_id
 log = logging.getLogger("knd.status")
 
 
+def no_data(_claim_uid: str, _device: str) -> Json:
+    """Nothing more is known of any device."""
+    return {}
+
+
 class Statuses:
-    """``Outcomes`` and ``Refusals`` for the NRI frontend, and the loop that tells the API server."""
+    """``Outcomes`` and ``Refusals`` for the NRI frontend, and the loop that tells the API server.
+
+    ``data`` gives what else is known of a claim's device: the content of its status' ``data``.
+    """
 
     def __init__(
-        self, *, driver: str, cluster: Claims, outbox: Outbox, notices: Notices, clock: Clock, meter: Meter
+        self,
+        *,
+        driver: str,
+        cluster: Claims,
+        outbox: Outbox,
+        notices: Notices,
+        clock: Clock,
+        meter: Meter,
+        data: Callable[[str, str], Json] = no_data,
     ) -> None:
         self._driver = driver
         self._cluster = cluster
@@ -37,6 +55,7 @@ class Statuses:
         self._notices = notices
         self._clock = clock
         self._meter = meter
+        self._data = data
         self._bell = Bell()
         self._waits: dict[str, tuple[float, Backoff]] = {}
 
@@ -110,7 +129,7 @@ class Statuses:
         body = self._cluster.claim(outcome.claim.namespace, outcome.claim.name)
         if body["metadata"].get("uid") != outcome.claim.uid or not claims.allocated(body, self._driver):
             raise Failure(Code.NOT_FOUND, str(outcome.claim), "was replaced or deallocated")
-        wanted = entries(outcome, body, self._driver)
+        wanted = entries(outcome, body, self._driver, partial(self._data, outcome.claim.uid))
         if wanted == present(body, self._driver):
             return
         self._cluster.apply_device_status(outcome.claim, wanted, self._driver)

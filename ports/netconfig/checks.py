@@ -47,6 +47,7 @@ def _interface_mistakes(interface: InterfaceConfig) -> Iterator[Mistake]:
         yield from (Mistake("name", mistake) for mistake in texts.name_mistakes(interface.name))
     yield from _alternative_mistakes(interface)
     yield from _address_mistakes(interface.addresses or ())
+    yield from _dhcp_mistakes(interface)
     if interface.hardwareAddr is not None and texts.mac(interface.hardwareAddr) is None:
         yield Mistake("hardwareAddr", f"{interface.hardwareAddr!r} is no MAC address, such as 02:00:5e:10:00:01")
     if interface.vrf is not None:
@@ -76,6 +77,14 @@ def _address_mistakes(addresses: tuple[str, ...]) -> Iterator[Mistake]:
             yield Mistake(f"addresses[{index}]", f"{text!r} is no address with prefix length, such as 10.0.0.5/24")
         elif address.ip.is_multicast or address.ip.is_unspecified or address.ip.is_loopback:
             yield Mistake(f"addresses[{index}]", f"{address.ip} is no address that an interface can have")
+
+
+def _dhcp_mistakes(interface: InterfaceConfig) -> Iterator[Mistake]:
+    given = interface.addresses or ()
+    if interface.dhcp and given:
+        yield Mistake("dhcp", "cannot be true together with addresses", ("addresses",))
+    if interface.ipv6.dhcp and any(":" in address for address in given):
+        yield Mistake("ipv6.dhcp", "cannot be true together with IPv6 addresses", ("addresses",))
 
 
 def _vrf_mistakes(vrf: VrfConfig) -> Iterator[Mistake]:

@@ -45,8 +45,13 @@ class Ipv6Config:
     acceptRa: int | None = key(
         "Take addresses and routes from router advertisements: 0 never, 1 unless forwarding, 2 always.",
         1,
-        "as on the host where the host's addresses go along, else 0",
+        "as on the host where the host's addresses go along, 1 with `dhcp`, else 0",
         choices=(0, 1, 2),
+    )
+    dhcp: bool | None = key(
+        "Lease an IPv6 address by DHCPv6; routes come with router advertisements. Not together with IPv6 `addresses`.",
+        True,
+        "false",
     )
 
 
@@ -63,7 +68,11 @@ class InterfaceConfig:
         ["192.168.10.5/24", "2001:db8::5/64"],
         "the host's addresses, routes, rules and permanent neighbours of this interface go along",
     )
-    dhcp: bool | None = key("Get the addresses by DHCP.", False, "false", supported=False)
+    dhcp: bool | None = key(
+        "Lease an IPv4 address by DHCP, with routes, MTU and name servers as the server says; not together with `addresses`.",
+        True,
+        "false",
+    )
     mtu: int | None = key("MTU in bytes.", 9000, least=MIN_MTU)
     hardwareAddr: str | None = key("MAC address.", "02:00:5e:10:00:01")
     txQueueLen: int | None = key("Transmit queue length in packets.", 1000, least=0, most=MAX_QUEUE)

@@ -15,6 +15,9 @@ from ports.netconfig import Mistake, NetworkConfig, VrfConfig, decode
 MAC, OTHER_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
 
 
+SOURCES = [source for source in Source if source is not Source.LEASE]  # a lease only says what nobody else does
+
+
 def layer(source: Source, **parameters: Any) -> Layer:
     return Layer(source=source, config=decode(parameters))
 
@@ -29,7 +32,7 @@ def test_nothing_is_nothing() -> None:
 
 
 def test_the_order_is_provider_profile_class_claim_whatever_the_order_given() -> None:
-    layers = [layer(source, interface={"mtu": 1000 + rank}) for rank, source in enumerate(Source)]
+    layers = [layer(source, interface={"mtu": 1000 + rank}) for rank, source in enumerate(SOURCES)]
     for order in (layers, layers[::-1]):
         assert lay(order).config.interface.mtu == 1003
     assert lay(layers[:2]).config.interface.mtu == 1001
@@ -186,7 +189,7 @@ PARAMETERS = st.fixed_dictionaries(
         ),
     },
 )
-LAYERS = st.lists(st.tuples(st.sampled_from(list(Source)), PARAMETERS), max_size=5)
+LAYERS = st.lists(st.tuples(st.sampled_from(SOURCES), PARAMETERS), max_size=5)
 
 
 @given(LAYERS)

@@ -57,7 +57,7 @@ def test_what_the_code_takes_fits_the_schema(path: tuple[str | int, ...], value:
 
 
 @pytest.mark.parametrize(
-    "parameters", [{"dhcp": True}, {"interface": {"dhcp": True}}, {"profile": 1}, {"routes": [{}]}, {"interface": []}]
+    "parameters", [{"dhcp": True}, {"interface": {"dhcp": "yes"}}, {"profile": 1}, {"routes": [{}]}, {"interface": []}]
 )
 def test_what_the_schema_refuses_the_code_refuses(parameters: dict[str, Any]) -> None:
     assert list(VALIDATOR.iter_errors(parameters))

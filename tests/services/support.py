@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 from agent.services.configuration import Configuration
 from agent.services.ended import Ended
 from agent.services.grants import GrantBook
 from agent.services.inventories import Inventories
+from agent.services.lease_book import LeaseBook
+from agent.services.leases import Leases
 from agent.services.notices import Notices
 from agent.services.orphans import Orphans
 from agent.services.preparing import Preparation
 from agent.services.profiles import Profiles
 from agent.services.releases import Releases
+from agent.services.renewing import Renewing
 from agent.services.resources import Resources
+from agent.services.speaking import Speaker
 from ports.cluster import Json, Notice
 from ports.dataplane import Call
 from ports.devices import Device, Inventory
+from ports.dhcp import Leasing
 from ports.errors import Code, Failure
 from ports.frontends import Outcome, RuntimeState
 from ports.netconfig import NetworkConfig
@@ -27,6 +33,7 @@ from ports.telemetry import Span
 from tests.contracts.cluster.fake import FakeCluster
 from tests.support.clock import FakeClock
 from tests.support.dataplane import FakeDataplane, FakeHost
+from tests.support.dhcp.channels import FakeChannels
 from tests.support.shelf import MemoryShelf
 
 NODE, DRIVER = "node1", "dra.net"
@@ -141,6 +148,8 @@ class Bench:
         self.platform: dict[str, NetworkConfig] = {}
         self.profiles = FakeProfileProvider()
         self.grants: MemoryShelf[Grants] = MemoryShelf()
+        self.channels = FakeChannels(self.clock)
+        self.leasings: MemoryShelf[Leasing] = MemoryShelf()
         self.resources = self.restarted()
         self.show("ens1", "ens2")
 
@@ -165,6 +174,19 @@ class Bench:
             profiles=Profiles(provider=self.profiles, book=book, clock=self.clock, meter=self.meter),
             clock=self.clock,
         )
+        leases_book = LeaseBook(self.leasings, self.clock)
+        speaker = Speaker(channels=self.channels, clock=self.clock, meter=self.meter, dice=Random(1))
+        self.leases = Leases(speaker, leases_book, self.clock)
+        self.renewing = Renewing(
+            speaker=speaker,
+            book=leases_book,
+            dataplane=self.dataplane,
+            notices=self.notices,
+            clock=self.clock,
+            meter=self.meter,
+            begin=lambda work: work(),
+        )
+        self.renewing.tell(self.ended.append)
         self.preparation = Preparation(
             driver=DRIVER,
             node=NODE,
@@ -173,6 +195,7 @@ class Bench:
             runtime=self.runtime,
             inventories=self.inventories,
             configuration=configuration,
+            leases=self.leases,
             clock=self.clock,
         )
         self.resources = Resources(
