@@ -16,6 +16,7 @@ from ports.cluster import Json
 from ports.devices import Device
 
 Place = tuple[Section, str]  # of something in a device: an attribute's or capacity's name, a taint's key
+WHOLE: Place = (Section.DEVICE, "")  # the device itself
 WORDS = {Section.ATTRIBUTES: "attribute", Section.CAPACITY: "capacity", Section.TAINTS: "taint"}
 TOO_MANY = Mistake(
     reason=Reason.COUNT,

@@ -89,7 +89,8 @@ def _wait(steps: float) -> float:
 
 
 def _is_bad_news(before: Device | None, after: Device) -> bool:
-    return before is not None and any(taint not in before.taints for taint in after.taints)
+    known = {(taint.key, taint.effect) for taint in before.taints} if before is not None else set()
+    return before is not None and any((taint.key, taint.effect) not in known for taint in after.taints)
 
 
 def _weight(before: Device | None, after: Device) -> float:

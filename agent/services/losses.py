@@ -25,6 +25,7 @@ class Losses:
         self._notices = notices
         self._meter = meter
         self._told: dict[Loss, None] = {}
+        self._said: set[str] = set()
         self.node_uid = ""
 
     def show(self, losses: tuple[Loss, ...]) -> None:
@@ -38,6 +39,13 @@ class Losses:
             for loss in new:
                 log.warning("%s", loss)
             self.tell("AttributesLeftOut", _listed(new))
+
+    def tell_once(self, reason: str, message: str) -> None:
+        """Put an Event on the Node and a line in the log, unless this was told before."""
+        if message not in self._said:
+            self._said.add(message)
+            log.warning("%s", message)
+            self.tell(reason, message)
 
     def tell(self, reason: str, message: str) -> None:
         """Put an Event on the Node."""

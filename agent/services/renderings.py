@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from agent.domain.attributes import EVERYTHING, Features, Loss, Place, Rendered, publishable, render
+from agent.domain.attributes import EVERYTHING, WHOLE, Features, Loss, Place, Rendered, publishable, render
 from agent.domain.parts import Reason, Section
 from ports.devices import AttributeValue, Device
 from ports.errors import Failure
 
 Value = object  # what the device had there when it was refused
-WHOLE: Place = (Section.DEVICE, "")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 from agent.domain import kept
-from agent.domain.attributes import Place
-from agent.domain.blame import Blame, blamed
+from agent.domain.blame import blamed
 from agent.domain.slices import Writes
 from agent.services.locating import Locating
 from agent.services.losses import Losses
@@ -77,9 +76,7 @@ class Writing:
         if not self._renderings.learn(dropped=fields):
             return False
         for field in sorted(fields):
-            text = f"the API server does not keep this field of devices, it is not sent again: {field}"
-            log.warning("%s", text)
-            self._losses.tell("FieldNotKept", f"{text} ({ADVICE})")
+            self._tell(f"the API server does not keep this field of devices, it is not sent again: {field}")
         return True
 
     def _locate(self, body: Json, refusal: Failure) -> bool:
@@ -87,18 +84,10 @@ class Writing:
         log.warning("a slice is refused: %s", refusal)
         mentions = blamed(refusal.detail, body)
         if any(mention.no_lists for mention in mentions) and self._renderings.learn(lists=False):
-            text = "the API server does not keep list-typed attributes, they are published as single values"
-            log.warning("%s", text)
-            self._losses.tell("FieldNotKept", f"{text} ({ADVICE})")
+            self._tell("the API server does not keep list-typed attributes, they are published as single values")
             return True
-        search = Locating(self._cluster, body, refusal)
-        found = list(self._named(mentions, body, search)) or list(search.devices())
-        news = [self._renderings.refuse(device, place) for device, place in found]
-        return any(news)
+        found = Locating(self._cluster, body, refusal).culprits()
+        return any([self._renderings.refuse(device, place) for device, place in found])  # noqa: C419 - all of them
 
-    @staticmethod
-    def _named(mentions: tuple[Blame, ...], body: Json, search: Locating) -> Iterator[tuple[str, Place]]:
-        devices = {device["name"]: device for device in kept.devices_of(body)}
-        for mention in mentions:
-            places = (mention.place,) if mention.place else search.places(devices[mention.device])
-            yield from ((mention.device, place) for place in places)
+    def _tell(self, text: str) -> None:
+        self._losses.tell_once("FieldNotKept", f"{text} ({ADVICE})")

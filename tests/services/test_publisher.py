@@ -136,6 +136,15 @@ def test_another_server_is_tried_again_but_not_too_often(again: bool, wait: floa
         assert ("taints" in bench.published()["ens1"]) is expected
 
 
+def test_what_the_server_still_does_not_keep_when_tried_again_is_told_once() -> None:
+    bench = Bench()
+    bench.cluster.dropped_device_fields.add("taints")
+    for number in range(3):
+        bench.show(replace(device("ens1", mtu=number), taints=(TAINT,)))
+        bench.clock.advance(TRIED_ANYWAY)
+    assert bench.events() == ["FieldNotKept"]
+
+
 def test_a_refused_value_that_the_server_names_is_left_out_alone() -> None:
     bench = Bench()
     bench.cluster.refuses = lambda body: refuse(
@@ -178,6 +187,16 @@ def test_a_refused_value_that_nothing_names_is_found_by_halves_and_costs_only_it
     assert all(each["attributes"] == {"dra.net/mtu": {"int": 1500}} for each in bench.published().values())
     assert bench.cluster.calls.count("try_slice") < 70
     assert bench.writes() == 2
+
+
+def test_a_value_that_every_device_has_and_nothing_names_is_found_with_bounded_effort() -> None:
+    bench = Bench()
+    bench.cluster.refuses = lambda body: refuse(body, "alias", "no")
+    bench.show(*(device(f"d{number:03}", alias="x", mtu=1500) for number in range(128)))
+    assert len(bench.published()) == 128
+    assert all(each["attributes"] == {"dra.net/mtu": {"int": 1500}} for each in bench.published().values())
+    assert bench.cluster.calls.count("try_slice") <= 151
+    assert bench.events() == ["AttributesLeftOut"]
 
 
 def test_a_device_that_is_refused_by_its_name_costs_itself_and_no_other() -> None:
