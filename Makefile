@@ -36,8 +36,7 @@ simulation: $(VENV)/installed-test
 
 protos: $(VENV)/installed-test
 	@set -e; for proto in $$(git ls-files '*.proto'); do \
-	  echo "$$proto"; dir=$$(dirname $$proto); \
-	  $(PY) -m grpc_tools.protoc -I $$dir --python_out=$$dir --pyi_out=$$dir $$proto; \
+	  echo "$$proto"; $(PY) -m grpc_tools.protoc -I. --python_out=. --pyi_out=. $$proto; \
 	done
 
 $(VENV)/installed: $(MADE_FROM) | $(VENV)/made

@@ -58,13 +58,21 @@ class HeldVitals:
         touched = frozenset({EVERY})
         while not self._ended:
             began = self._clock.monotonic()
-            self.look(touched)
+            self._tried(touched)
             self._clock.sleep(self._clock.monotonic() - began)
             touched = self._events.wait(self._pause())
             if touched:
                 self._clock.sleep(GATHER)
                 touched |= self._events.wait(0)
             touched |= self._due()
+
+    def _tried(self, touched: frozenset[str]) -> None:
+        """A defect costs one look and not all later ones."""
+        try:
+            self.look(touched)
+        except Exception:
+            log.exception("devices in pods could not be looked at")
+            self._audit_at = self._clock.monotonic() + AUDIT
 
     def stop(self) -> None:
         """End ``run``."""

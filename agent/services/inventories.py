@@ -62,6 +62,11 @@ class Inventories:
         with self._lock:
             return self._newest.device(name) if self._newest else None
 
+    def shown(self) -> dict[str, Device]:
+        """All devices that the host shows now, by name."""
+        with self._lock:
+            return {device.name: device for device in self._newest.devices} if self._newest else {}
+
     def devices(self) -> tuple[Device, ...] | None:
         """All devices of this node as they are to be published, held ones included; None before the first inventory."""
         found = self.bare()

@@ -10,10 +10,11 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from agent.domain.health import NEW, Memory, Seen, Verdict, judge, taints
+from agent.domain.health import NEW, Memory, Verdict, judge, taints
 from agent.services.bell import Bell
 from agent.services.health.board import Board
 from agent.services.health.held import Held, InPods
+from agent.services.health.sight import Sight, look
 from agent.services.health.telling import Telling
 from agent.services.inventories import Inventories
 from ports.clock import Clock
@@ -21,7 +22,6 @@ from ports.devices import Device, Taint
 from ports.health import DeviceHealth, Status
 from ports.nodeconfig import Health
 from ports.plan import PodRef
-from ports.vitals import Vitals
 
 log = logging.getLogger("knd.health")
 LONGEST = 60.0  # seconds between two looks when nothing is due
@@ -104,22 +104,23 @@ class HealthWatch:
         devices = self._inventories.bare()
         if devices is None:
             return LONGEST
-        in_pods, policy = self._held.now(), self._policy()
-        kept = {device.name: self._judged(device, in_pods, policy) for device in devices}
+        sight = Sight(shown=self._inventories.shown(), in_pods=self._held.now())
+        policy = self._policy()
+        kept = {device.name: self._judged(device.name, sight, policy) for device in devices}
         before, self._kept = self._kept, kept
         self._board.put(tuple(self._report(name, each) for name, each in kept.items()))
         if _taints(before) != _taints(kept):
             self._retainted()
         self._telling.totals(each.verdict for each in kept.values())
-        return self._due(kept, in_pods)
+        return self._due(kept, sight.in_pods)
 
-    def _judged(self, device: Device, in_pods: InPods, policy: Health) -> _Kept:
-        before = self._kept.get(device.name) or _Kept()
-        seen, pod = self._seen(device, in_pods, before)
+    def _judged(self, name: str, sight: Sight, policy: Health) -> _Kept:
+        before = self._kept.get(name) or _Kept()
+        seen, pod = look(name, sight, before.memory.place, before.pod)
         memory, verdict = judge(before.memory, seen, self._clock.monotonic(), policy)
         told = before.since and _told(before.verdict) == _told(verdict)
         known = before.known if verdict.status is Status.UNKNOWN else verdict
-        self._telling.changed(device.name, before.known, known, pod)
+        self._telling.changed(name, before.known, known, pod)
         return _Kept(
             memory=memory,
             verdict=verdict,
@@ -128,15 +129,6 @@ class HealthWatch:
             since=before.since if told else self._clock.wall_ns() // 1_000_000_000,
             pod=pod,
         )
-
-    def _seen(self, device: Device, in_pods: InPods, before: _Kept) -> tuple[Seen, PodRef | None]:
-        held, shown = in_pods.devices.get(device.name), self._inventories.device(device.name)
-        if held is not None and held.vitals is not None and in_pods.fresh:
-            return Seen(place=held.pod.uid, vitals=held.vitals), held.pod
-        if shown is not None:
-            return Seen(place="host", vitals=shown.vitals or Vitals()), None
-        pod = held.pod if held is not None else before.pod
-        return Seen(place=before.memory.place, vitals=None, known=in_pods.fresh), pod
 
     def _report(self, name: str, kept: _Kept) -> DeviceHealth:
         return DeviceHealth(
