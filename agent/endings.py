@@ -1,8 +1,9 @@
 """How a process of ours is told to end, and how it gets out in time whatever still hangs.
 
-The signals are blocked before any thread exists and waited for by name: a handler that sets an event can meet the main
-thread inside that very event's lock, and then nobody ever ends. At the end the interpreter is not taken down: a call
-that is stuck in a library's thread (a server that does not answer, a socket of ZeroMQ) would hold that up for ever.
+The signals are blocked before any other thread exists and waited for by a thread of their own: a handler that sets an event
+can meet the main thread inside that very event's lock, and then nobody ever ends. From the signal on the kernel's alarm
+clock runs, which ends a process that is stuck in its start, in a lock of its log, or in a library that holds the interpreter.
+At the end the interpreter is not taken down: a call that is stuck in a library's thread would hold that up for ever.
 """
 
 from __future__ import annotations
@@ -11,18 +12,22 @@ import logging
 import os
 import signal
 import sys
+import threading
 
 ENDINGS = (signal.SIGTERM, signal.SIGINT)
+LAST = 5  # seconds from the signal to the end, whatever happens
+_told = threading.Event()
 
 
 def block() -> None:
     """Keep the signals for ``wait``. Call it before any thread is started: they inherit it."""
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
+    threading.Thread(target=_listen, name="endings", daemon=True).start()
 
 
 def wait() -> None:
     """Wait until told to end."""
-    signal.sigwait(ENDINGS)
+    _told.wait()
 
 
 def leave() -> int:
@@ -30,3 +35,9 @@ def leave() -> int:
     logging.shutdown()
     sys.stdout.flush()
     os._exit(0)
+
+
+def _listen() -> None:
+    signal.sigwait(ENDINGS)
+    signal.alarm(LAST)  # nobody handles it: the kernel ends the process
+    _told.set()

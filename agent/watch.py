@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from adapters.rdma.control import NetlinkRdma
 from adapters.rdma.events import subscribe
 from adapters.sysfs.hardware import SysfsHardware
 from adapters.udev.events import DeviceEvents
+from agent import endings
 from agent.host import inspector
 from agent.services.configuring import ConfiguredSink
 from agent.services.infiniband import AloneBesideIpoib, OtherInterfaces
@@ -39,6 +39,7 @@ def main(argv: list[str] | None = None) -> int:
     about = "Watch this host's interfaces and tell the DRA frontend of them."
     chosen = options.parser("knd watch", about, options.WATCH, os.environ).parse_args(argv)
     logs.setup("watch", chosen.log_level, chosen.log_format)
+    endings.block()
     try:
         _watch(chosen)
     except Failure as failure:
@@ -96,13 +97,12 @@ def _told(wake: Callable[[], None]) -> threading.Event:
     """Set by SIGTERM and SIGINT, the first of which also wakes."""
     stopped = threading.Event()
 
-    def stop(_number: int, _frame: object) -> None:
-        if not stopped.is_set():
-            stopped.set()
-            wake()
+    def stop() -> None:
+        endings.wait()
+        stopped.set()
+        wake()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+    threading.Thread(target=stop, name="knd-stop", daemon=True).start()
     return stopped
 
 

@@ -51,6 +51,7 @@ BPF_ROOT = "/sys/fs/bpf"  # ends with the boot, like the programs
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 LAST_LOOK = 0.5  # seconds that a look under way may take at the end
 ENDINGS = (signal.SIGTERM, signal.SIGINT)
+LAST = 5  # seconds from the signal to the end: then the kernel ends what waits for a driver that does not come back
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -90,6 +91,7 @@ def _serve(args: argparse.Namespace) -> int:
         stack.callback(_looking(vitals))
         log.info("serving in %s", args.runtime_dir)
         ended_by = signal.sigwait(ENDINGS)
+        signal.alarm(LAST)
         log.info("stopping on %s; attached pods stay attached", signal.Signals(ended_by).name)
     return 0
 
