@@ -5,19 +5,27 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+PAGE = 4096  # sysfs shows no more of an attribute; a copied tree may have anything
+MOST_DIGITS = 18
+
 
 def text(path: Path) -> str:
     """The content without white space around it; empty for a file that is not there or that the driver refuses."""
     try:
-        return path.read_bytes().decode("utf-8", "replace").strip()
+        with path.open("rb", buffering=0) as file:
+            return (file.read(PAGE) or b"").decode("utf-8", "replace").strip()
     except OSError:
         return ""
 
 
+def whole(content: str) -> int | None:
+    """The number of at least 0 that a text is; the kernel's -1 ("none") and everything else is None."""
+    return int(content) if content.isascii() and content.isdigit() and len(content) <= MOST_DIGITS else None
+
+
 def number(path: Path) -> int | None:
-    """A whole number of at least 0; the kernel's -1 ("none") and everything else is None."""
-    content = text(path)
-    return int(content) if content.isascii() and content.isdigit() else None
+    """The number in a file."""
+    return whole(text(path))
 
 
 def hexadecimal(path: Path) -> str:

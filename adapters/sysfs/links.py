@@ -6,6 +6,7 @@ The kernel tells more. sysfs has neither addresses nor routes, and names the kin
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from ports.devices import SETTABLE_FLAGS, Identity, Link
 from ports.encapsulation import encapsulation
 from ports.hardware import LinkDetails, LinkSettings
 
+FLAGS = re.compile(r"0x[0-9a-f]{1,8}")
 IFF_UP, IFF_LOOPBACK = 0x1, 0x8
 STATES = {"lowerlayerdown": "lower-layer-down", "notpresent": "not-present"}
 UNNAMED_KIND = "software"  # a link without hardware of a kind that sysfs does not name
@@ -65,7 +67,7 @@ class SysfsLinks:
         ifindex, flags, master = number(place / "ifindex"), text(place / "flags"), number(place / "master/ifindex")
         if not ifindex:
             return None
-        bits = int(flags, 16) if flags.startswith("0x") else 0
+        bits = int(flags, 16) if FLAGS.fullmatch(flags) else 0
         state = text(place / "operstate")
         return Link(
             identity=Identity(ifindex=ifindex, link_kind=self._kind(place)),

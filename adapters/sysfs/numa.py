@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from adapters.sysfs.files import entries, text
+from adapters.sysfs.files import entries, text, whole
 
 
 class NumaNodes:
@@ -26,7 +26,8 @@ class NumaNodes:
 
     def _found(self, node: int) -> tuple[int, ...]:
         socket = self._socket(node)
-        nodes = sorted(int(name[4:]) for name in entries(self._nodes) if name[:4] == "node" and name[4:].isdigit())
+        numbers = (whole(name.removeprefix("node")) for name in entries(self._nodes))
+        nodes = sorted(number for number in numbers if number is not None)
         distances = dict(zip(nodes, self._distances(node), strict=False))
         same = {other: distances[other] for other in distances if other != node and self._socket(other) == socket}
         if not socket or not same:
@@ -36,9 +37,11 @@ class NumaNodes:
 
     def _distances(self, node: int) -> list[int]:
         """In the order of the nodes that there are (Documentation/ABI/stable/sysfs-devices-node)."""
-        return [int(word) for word in text(self._nodes / f"node{node}" / "distance").split() if word.isdigit()]
+        words = map(whole, text(self._nodes / f"node{node}" / "distance").split())
+        return [distance for distance in words if distance is not None]
 
     def _socket(self, node: int) -> str:
         """The package of its first processor; empty for a node without processors."""
         first = text(self._nodes / f"node{node}" / "cpulist").split(",")[0].split("-")[0]
-        return text(self._cpus / f"cpu{first}" / "topology/physical_package_id") if first.isdigit() else ""
+        known = whole(first) is not None
+        return text(self._cpus / f"cpu{first}" / "topology/physical_package_id") if known else ""

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from adapters.sysfs.errors import pci_errors
-from adapters.sysfs.files import entries, hexadecimal, number, target, text
+from adapters.sysfs.files import entries, hexadecimal, number, target, text, whole
 from adapters.sysfs.names import PciNames
 from adapters.sysfs.numa import NumaNodes
 from ports.hardware import REPRESENTOR, Hardware, PciFacts
@@ -88,19 +88,20 @@ class PciTree:
         now = replace(
             known,
             driver=target(place / "driver"),
-            iommu_group=int(group) if group.isdigit() else None,
+            iommu_group=whole(group),
             vfs=number(place / "sriov_numvfs"),
             errors=pci_errors(place),
         )
-        return replace(now, **self._parent(address, physical)) if ADDRESS.fullmatch(physical) else now  # type: ignore[arg-type]
+        return self._with_parent(now, address, physical) if ADDRESS.fullmatch(physical) else now
 
-    def _parent(self, address: str, physical: str) -> dict[str, str | int | None]:
+    def _with_parent(self, known: PciFacts, address: str, physical: str) -> PciFacts:
         place = self._root / "bus/pci/devices" / physical
-        return {
-            "physical": physical,
-            "physical_interface": _main_interface(place / "net"),
-            "vf": self._virtual_functions(physical, place).get(address),
-        }
+        return replace(
+            known,
+            physical=physical,
+            physical_interface=_main_interface(place / "net"),
+            vf=self._virtual_functions(physical, place).get(address),
+        )
 
     def _virtual_functions(self, physical: str, place: Path) -> dict[str, int]:
         """The addresses of a physical function's virtual ones with their indexes, read once for each set of them."""
@@ -110,8 +111,8 @@ class PciTree:
             return {}
         if key not in self._indexes:
             self._indexes = {other: found for other, found in self._indexes.items() if other[0] != physical}
-            links = [name for name in entries(place) if name.startswith("virtfn") and name[6:].isdigit()]
-            self._indexes[key] = {target(place / name): int(name[6:]) for name in links}
+            links = ((name, whole(name.removeprefix("virtfn"))) for name in entries(place) if name.startswith("virtfn"))
+            self._indexes[key] = {target(place / name): index for name, index in links if index is not None}
         return self._indexes[key]
 
 
