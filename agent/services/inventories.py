@@ -13,16 +13,14 @@ from collections.abc import Callable
 
 from agent.domain.inventory import complete
 from agent.services.bell import Bell
+from agent.services.following import follow
 from ports.devices import Device, Inventory
-from ports.errors import Failure
 from ports.feed import InventorySource
 from ports.metrics import Meter, NoMeter
 from ports.outbox import Holding, Holdings
 from ports.plan import ClaimRef
 
 log = logging.getLogger("knd.inventory")
-LOOK = 60.0  # seconds of one wait for news; its end means nothing
-PAUSE = 1.0  # seconds before the next look after a failed one
 
 
 class Inventories:
@@ -91,15 +89,7 @@ class Inventories:
 
     def follow(self, source: InventorySource, bell: Bell) -> None:
         """Take inventories until the bell is closed."""
-        while not bell.closed:
-            try:
-                inventory = source.latest(LOOK)
-            except Failure as failure:
-                log.warning("no inventory: %s", failure)
-                bell.pause(PAUSE)
-                continue
-            if inventory is not None:
-                self.put(inventory)
+        follow(source, self.put, bell)
 
     def _changed(self) -> None:
         for changed in self._listeners:

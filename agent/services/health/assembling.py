@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from agent.services.bell import Bell
+from agent.services.following import follow
 from agent.services.health.board import Board
 from agent.services.health.held import Held
 from agent.services.health.telling import Telling
@@ -28,7 +29,7 @@ class HealthParts:
 
     def loops(self, source: HeldSource, bell: Bell) -> Mapping[str, Callable[[], None]]:
         """What has to run, by name; ends with the bell, which also ends ``source``."""
-        return {"held": lambda: self.held.follow(source, bell), "health": self.watch.run}
+        return {"held": lambda: follow(source, self.held.put, bell), "health": self.watch.run}
 
 
 def assemble(

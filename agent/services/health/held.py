@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from agent.services.bell import Bell
 from ports.clock import Clock
-from ports.errors import Failure
-from ports.heldfeed import HeldDevice, HeldSource, HeldState
+from ports.heldfeed import HeldDevice, HeldState
 
-log = logging.getLogger("knd.health")
 FRESH = 30.0  # seconds: three signs of life of the dataplane
-LOOK = 60.0  # seconds of one wait for news; its end means nothing
-PAUSE = 1.0  # seconds before the next wait after a failed one
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,7 +21,7 @@ class InPods:
 
 
 class Held:
-    """Follows the dataplane's feed."""
+    """``put`` takes what the dataplane's feed brings."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -50,15 +44,3 @@ class Held:
         self._devices = {device.device: device for device in state.devices}
         self._until = self._clock.monotonic() + FRESH
         self._changed()
-
-    def follow(self, source: HeldSource, bell: Bell) -> None:
-        """Take states until the bell is closed."""
-        while not bell.closed:
-            try:
-                state = source.latest(LOOK)
-            except Failure as failure:
-                log.warning("nothing of devices in pods: %s", failure)
-                bell.pause(PAUSE)
-                continue
-            if state is not None:
-                self.put(state)
