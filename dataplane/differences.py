@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, replace
 
+from dataplane.functions import to_give_back
 from ports.devices import Link, LinkFacts, Offloads, Program, Setting, Switch, Tuning
 from ports.queueing import Queueing
 
@@ -18,7 +19,8 @@ LINK_KEYS = ("name", "mac", "mtu", "up", "flags")
 def changed(before: LinkFacts, now: LinkFacts) -> tuple[str, ...]:
     """What is not as it was. The carrier and those who look at all packets come and go by themselves.
 
-    Nor do settings of the hardware count, which no plan is made of: some drivers tell what they chose themselves.
+    Nor do settings of the hardware count, which no plan is made of: some drivers tell what they chose themselves. A
+    lease that was renewed is no change either.
     """
     one, other = _steady(before), _steady(now)
     return tuple(_words(field.name) for field in fields(LinkFacts) if _differs(one, other, field.name))
@@ -90,6 +92,7 @@ def _lacking(before: LinkFacts, now: LinkFacts) -> Iterator[str]:
     if foreign(now.programs, before.programs) or foreign(before.programs, now.programs):
         yield "eBPF programs"
     yield from (str(part) for part in _parts(to_put(before.queueing, now.queueing)))
+    yield from (f"virtual function {each.number}" for each in to_give_back(before, now))
     if now.promiscuity > before.promiscuity:  # fewer than before: those who wanted all packets are gone
         yield "promiscuity"
 
@@ -112,7 +115,7 @@ def _families(before: Offloads, now: Offloads) -> frozenset[str]:
 def _steady(facts: LinkFacts) -> LinkFacts:
     """Without what comes and goes by itself, and without what only ``inspect`` tells."""
     offloads = replace(facts.offloads, fixed=(), settings=())
-    return replace(facts, link=replace(facts.link, operstate=""), offloads=offloads, promiscuity=0)
+    return replace(facts, link=replace(facts.link, operstate=""), offloads=offloads, promiscuity=0, expiries=())
 
 
 def _differs(one: LinkFacts, other: LinkFacts, key: str) -> bool:

@@ -26,6 +26,11 @@ def facts_of(machine: Machine, namespace: Namespace, index: int) -> LinkFacts:
     )
 
 
+def home_facts(machine: Machine, index: int) -> LinkFacts:
+    """Everything about an interface of the host, with what takes time to ask."""
+    return replace(facts_of(machine, machine.kernel.host, index), function=machine.kernel.host.function(index))
+
+
 def host_facts(machine: Machine, device: Identity) -> LinkFacts:
     """Everything about a device of the host. NOT_FOUND when it is not there, or another one is in its place.
 
@@ -34,7 +39,7 @@ def host_facts(machine: Machine, device: Identity) -> LinkFacts:
     if device.rdma is not None:
         return _rdma_facts(machine, device, device.rdma)
     try:
-        facts = facts_of(machine, machine.kernel.host, device.ifindex)
+        facts = home_facts(machine, device.ifindex)
     except Failure as failure:
         if failure.code is not Code.NOT_FOUND:
             raise

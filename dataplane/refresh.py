@@ -43,8 +43,12 @@ def alike(one: Plan, other: Plan) -> bool:
 def _device(site: Site) -> DevicePlan:
     plan, now = site.plan, _now(site)
     policy.check_departing(plan, now, _why_needed(site, now), site.machine.exclusions.denies(now))
-    settings = (plan.before.offloads.settings, now.offloads.settings)  # no plan is made of them, but the host has them
-    return rebased(plan, now) if changed(plan.before, now) or settings[0] != settings[1] else plan
+    return rebased(plan, now) if changed(plan.before, now) or _unplanned(plan.before) != _unplanned(now) else plan
+
+
+def _unplanned(facts: LinkFacts) -> tuple[object, ...]:
+    """What no plan is made of, but the host gets back."""
+    return facts.offloads.settings, facts.expiries
 
 
 def _why_needed(site: Site, now: LinkFacts) -> str:
@@ -64,7 +68,8 @@ def _now(site: Site) -> LinkFacts:
         if not bring_home(site):
             raise
         link = site.departing()
-    return facts_of(site.machine, site.host, link.identity.ifindex)
+    now = facts_of(site.machine, site.host, link.identity.ifindex)
+    return replace(now, function=site.plan.before.function)  # asked for at prepare: it takes too long here
 
 
 def _step(step: Step, now: LinkFacts) -> Step:

@@ -7,32 +7,38 @@ the look at the end.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
 from dataplane.differences import foreign, lacking, link_differences, to_put, to_switch, to_tune
-from dataplane.facts import facts_of
+from dataplane.facts import home_facts
+from dataplane.functions import owed, tell, to_give_back
 from dataplane.locate import temporary_name
 from ports.controls import Machine
-from ports.devices import Address, LinkFacts, Offloads, Program, Route, Sysctl, Tuning
+from ports.devices import LinkFacts, Offloads, Program, Route, Sysctl, Tuning
 from ports.errors import Code, Failure
 from ports.kernel import Namespace
 from ports.plan import DevicePlan
 from ports.queueing import Queueing
 
+log = logging.getLogger("knd.dataplane")
 Act = Callable[[], object]
 IPV6_SWITCH = "ipv6/disable_ipv6"  # the other IPv6 settings are refused while it says no
 
 
 def restore(machine: Machine, index: int, plan: DevicePlan) -> None:
     """Everything of ``plan.before``. KERNEL names what could not be put back; what the host added meanwhile stays."""
-    host, before = machine.kernel.host, plan.before
-    now = facts_of(machine, host, index)
+    now = home_facts(machine, index)
+    before = owed(plan.before, now)
     if lacking(before, now):
         refusals = _carry_out(_acts(machine, index, before, now))
         ended = _attach_programs(machine, index, before, now)
-        _verify(facts_of(machine, host, index), replace(before, programs=foreign(before.programs, ended)), refusals)
+        last = home_facts(machine, index)
+        before = _in_time(owed(before, last, refused=bool(refusals)), last)
+        _verify(last, replace(before, programs=foreign(before.programs, ended)), refusals)
+    tell(plan.before, now)
     machine.programs.release(temporary_name(plan))
 
 
@@ -53,6 +59,8 @@ def _acts(machine: Machine, index: int, before: LinkFacts, now: LinkFacts) -> It
     yield from _link(machine, index, before, now)
     yield from _settings(machine, index, before, now)
     yield from _addressing(machine, index, before)
+    if functions := to_give_back(before, now):
+        yield partial(machine.kernel.host.set_functions, index, functions)
     if (queueing := to_put(before.queueing, now.queueing)) != Queueing():
         yield partial(machine.kernel.host.set_queueing, index, queueing)
 
@@ -109,7 +117,7 @@ def _settings(machine: Machine, index: int, before: LinkFacts, now: LinkFacts) -
 
 def _addressing(machine: Machine, index: int, before: LinkFacts) -> Iterator[Act]:
     host = machine.kernel.host
-    yield partial(_add_addresses, host, index, before.addresses)
+    yield partial(_add_addresses, host, index, before)
     yield partial(host.set_up, index, before.link.up)
     if before.link.up:
         for route in sorted(before.routes, key=_needs_others):
@@ -120,15 +128,30 @@ def _addressing(machine: Machine, index: int, before: LinkFacts) -> Iterator[Act
         yield partial(host.add_neighbour, index, neighbour)
 
 
-def _add_addresses(host: Namespace, index: int, addresses: tuple[Address, ...]) -> None:
+def _add_addresses(host: Namespace, index: int, before: LinkFacts) -> None:
     """All or as far as it goes: of several in one network the first is the primary, so none may overtake another.
 
-    The kernel shows IPv6 addresses of one scope newest first (ipv6_link_dev_addr) and prefers them in that order.
+    The kernel shows IPv6 addresses of one scope newest first (ipv6_link_dev_addr) and prefers them in that order. One
+    that was leased is there for as long as it would have been; a lease that has ended nobody has to have any more.
     """
-    six = tuple(address for address in addresses if ":" in address.prefix)
-    four = tuple(address for address in addresses if address not in six)
+    lifetimes = {expiry.prefix: expiry.lifetime for expiry in before.expiries}
+    six = tuple(address for address in before.addresses if ":" in address.prefix)
+    four = tuple(address for address in before.addresses if address not in six)
     for address in (*four, *reversed(six)):
-        host.add_address(index, address)
+        try:
+            host.add_address(index, replace(address, lifetime=lifetimes.get(address.prefix)))
+        except Failure as failure:
+            if failure.code is not Code.DEADLINE or address.prefix not in lifetimes:
+                raise
+            log.info("address %s is not given back: its lease has ended", address.prefix)
+
+
+def _in_time(before: LinkFacts, now: LinkFacts) -> LinkFacts:
+    """Without the leased addresses that the kernel did not take again, because their time is over."""
+    leased = {expiry.prefix for expiry in before.expiries}
+    there = {address.prefix for address in now.addresses}
+    kept = (address for address in before.addresses if address.prefix in there or address.prefix not in leased)
+    return replace(before, addresses=tuple(kept))
 
 
 def _needs_others(route: Route) -> bool:

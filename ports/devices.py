@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ports.queueing import NOTHING, Queueing
+from ports.sriov import VirtualFunction
 from ports.vitals import Vitals
 
 AttributeValue = str | int | bool | tuple[str | int, ...]  # the last: list-typed (KEP-5491), where the server takes it
@@ -61,6 +62,14 @@ class Lifetime:
 
     preferred_until: float
     valid_until: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expiry:
+    """Until when the kernel keeps an address that somebody leased, by its ``prefix``."""
+
+    prefix: str
+    lifetime: Lifetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -295,12 +304,15 @@ class DeviceNode:
 class LinkFacts:
     """All that has to be put back when the interface returns.
 
-    ``rules`` are the host's rules that look up a table which routes of this interface are in. ``rdma_exclusive``: RDMA
-    devices belong to one namespace each and have to be moved. An RDMA device without an interface has a ``link`` with no
-    name and no index (``rdma_only``), and is itself the one entry of ``rdma``. ``lower_mtu`` is the MTU of what the
-    interface is on top of (a VF's PF, a VLAN's or macvlan's parent), where that is known. ``group`` is that of IFLA_GROUP.
-    ``promiscuity`` counts who wants all packets: it can be compared, and only they can change it. ``unkept`` names what
-    the host has on the interface that nobody here could build again; it is lost when the interface leaves.
+    ``rules`` are the host's rules that look up a table which routes of this interface are in. ``rdma_exclusive``:
+    RDMA devices belong to one namespace each and have to be moved. An RDMA device without an interface has a ``link``
+    with no name and no index (``rdma_only``), and is itself the one entry of ``rdma``. ``lower_mtu`` is the MTU of
+    what the interface is on top of (a VF's PF, a VLAN's or macvlan's parent), where that is known. ``group`` is that
+    of IFLA_GROUP. ``promiscuity`` counts who wants all packets: it can be compared, and only they can change it.
+    ``functions`` are a physical function's own ones, ``function`` is what its physical function says of a virtual
+    one, read when it is prepared and when it is back. ``expiries`` are those of its addresses that are not for ever.
+    ``unkept`` names what the host has on the interface that nobody here could build again; it is lost when the
+    interface leaves.
     """
 
     link: Link
@@ -319,7 +331,10 @@ class LinkFacts:
     lower_mtu: int | None = None
     group: int = 0
     promiscuity: int = 0
+    expiries: tuple[Expiry, ...] = ()
     queueing: Queueing = NOTHING
+    functions: tuple[VirtualFunction, ...] = ()
+    function: VirtualFunction | None = None
     unkept: tuple[str, ...] = ()
 
 

@@ -22,6 +22,7 @@ from ports.devices import (
     Tuning,
 )
 from ports.queueing import Queueing
+from ports.sriov import VirtualFunction
 
 
 class Namespace(Protocol):
@@ -126,6 +127,20 @@ class Namespace(Protocol):
         """Put disciplines, classes and filters there; those that are there as they should be are a success.
 
         KERNEL names those that the kernel did not take; the others are there.
+        """
+        ...
+
+    def function(self, ifindex: int) -> VirtualFunction | None:
+        """What the physical function says of this virtual one; None for what is none, or whose PF is not in here.
+
+        It asks about all functions of that PF, which takes time on some hardware: not for the attach path.
+        """
+        ...
+
+    def set_functions(self, ifindex: int, wish: tuple[VirtualFunction, ...]) -> None:
+        """Make of a physical function's virtual ones what is wished for, their hardware addresses apart.
+
+        KERNEL names what the driver refused; the rest is done.
         """
         ...
 

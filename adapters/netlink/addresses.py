@@ -1,6 +1,6 @@
 """IP addresses of a link: requests about them, and rtnetlink's answers as values.
 
-Not kept: a lifetime, which would have run on meanwhile.
+A lifetime runs on: as a fact it is told apart from the address, as the time at which it ends.
 """
 
 from __future__ import annotations
@@ -27,17 +27,18 @@ from adapters.netlink.codec import (
     text,
     u32,
 )
-from ports.devices import Address
+from ports.devices import Address, Expiry, Lifetime
 
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 IFA_ADDRESS, IFA_LOCAL, IFA_LABEL, IFA_BROADCAST, IFA_CACHEINFO, IFA_FLAGS = 1, 2, 3, 4, 6, 8
 IFA_RT_PRIORITY, IFA_PROTO = 9, 11
-IFA_F_TEMPORARY, IFA_F_NODAD, IFA_F_MANAGETEMPADDR = 0x01, 0x02, 0x100
+IFA_F_TEMPORARY, IFA_F_NODAD, IFA_F_DEPRECATED, IFA_F_MANAGETEMPADDR = 0x01, 0x02, 0x20, 0x100
 IFA_F_NOPREFIXROUTE = 0x200
 IFAPROT_KERNEL_LO, IFAPROT_KERNEL_LL = 1, 3
 FAMILIES = {4: AF_INET, 6: AF_INET6}
 LINK_LOCAL, LINK_LOCAL_MASK = 0xFE80, 0xFFC0  # fe80::/10: the first 16 bits
 FOR_EVER = 0xFFFFFFFF  # INFINITY_LIFE_TIME, net/addrconf.h
+A_BOOT = 1 << 30  # seconds that no boot lasts
 _LIFETIME = struct.Struct("=IIII")  # ifa_cacheinfo: preferred, valid (seconds from now), created, updated
 BODY = struct.Struct("=BBBBI")  # ifaddrmsg: family, prefix length, flags, scope, index
 START = HEADER.size + BODY.size
@@ -96,6 +97,21 @@ def address(message: bytes, ifindex: int) -> Address | None:
     )
 
 
+def expiry(message: bytes, ifindex: int, now: float) -> Expiry | None:
+    """Until when the address is there that a message describes; None where that is for ever, and where ``address`` is."""
+    found = address(message, ifindex)
+    told = payloads(message, START)
+    if found is None or IFA_CACHEINFO not in told:
+        return None
+    preferred, valid = _LIFETIME.unpack_from(told[IFA_CACHEINFO])[:2]
+    if (number(told.get(IFA_FLAGS)) or 0) & IFA_F_DEPRECATED:  # of one for ever, IPv4 tells it by this alone
+        preferred = 0
+    if preferred == valid == FOR_EVER:
+        return None
+    lifetime = Lifetime(preferred_until=now + preferred, valid_until=now + valid)
+    return Expiry(prefix=found.prefix, lifetime=lifetime)
+
+
 def _about(ifindex: int, address: Address) -> bytes:
     interface = ip_interface(address.prefix)
     family, length = FAMILIES[interface.version], interface.network.prefixlen
@@ -105,8 +121,8 @@ def _about(ifindex: int, address: Address) -> bytes:
 
 
 def _seconds(left: float) -> int:
-    """As the kernel counts; it takes no 0 for a valid lifetime."""
-    return max(0, min(int(left), FOR_EVER - 1))
+    """As the kernel counts; it takes no 0 for a valid lifetime. A lifetime without end has run on a little, too."""
+    return FOR_EVER if left > FOR_EVER - A_BOOT else max(0, min(int(left), FOR_EVER - 1))
 
 
 def _optional(address: Address, version: int) -> Iterator[bytes]:

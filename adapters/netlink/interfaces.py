@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from adapters.netlink import links, properties, vrf
+from adapters.netlink import functions, links, properties, vrf
 from adapters.netlink.handle import Handle, named
 from adapters.netlink.pci import PciAddresses
+from adapters.netlink.socket import KernelError
 from ports.devices import Link, Tuning
 from ports.errors import Code, Failure
 from ports.kernel import Namespace
+from ports.sriov import VirtualFunction
 
 
 class LinkHandle(Handle):
@@ -50,6 +52,30 @@ class LinkHandle(Handle):
             self._take_back(link, target, name)
             raise _taken(link, name) if failure.code is Code.CONFLICT else failure from failure
         return _arrived(target.find(name), link, name)
+
+    def function(self, ifindex: int) -> VirtualFunction | None:
+        """What the physical function says of this virtual one."""
+        address = self.link(ifindex).identity.pci_address
+        number = self._pci.number(address) if address is not None else None
+        if address is None or number is None:
+            return None
+        physical = (self.find(name) for name in self._pci.physical_interfaces(address))
+        indexes = [link.identity.ifindex for link in physical if link is not None]
+        found = (each for index in indexes for each in functions.functions(self._whole_message(index)))
+        return next((each for each in found if each.number == number), None)
+
+    def set_functions(self, ifindex: int, wish: tuple[VirtualFunction, ...]) -> None:
+        """Set what differs, each by itself."""
+        there = {each.number: each for each in functions.functions(self._whole_message(ifindex))}
+        refusals = [f"function {each.number} is not there" for each in wish if each.number not in there]
+        for each in (each for each in wish if each.number in there):
+            for name, request in functions.changes(ifindex, each, there[each.number]):
+                try:
+                    self.socket.change(request, f"{name} of function {each.number} of {named(ifindex)}")
+                except KernelError as refusal:
+                    refusals.append(str(refusal))
+        if refusals:
+            raise Failure(Code.KERNEL, named(ifindex), "; ".join(refusals))
 
     def has_free(self, ifindex: int) -> bool:
         """Whether no link of this namespace has that index."""
@@ -130,6 +156,9 @@ class LinkHandle(Handle):
 
     def _alternative_names(self, ifindex: int) -> tuple[str, ...]:
         return properties.alternative_names(self._message(ifindex))
+
+    def _whole_message(self, ifindex: int) -> bytes:
+        return self.socket.ask(functions.with_functions(ifindex), named(ifindex))
 
     def _message(self, ifindex: int) -> bytes:
         return self.socket.ask(links.by_index(ifindex), named(ifindex))

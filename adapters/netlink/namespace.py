@@ -11,6 +11,7 @@ from adapters.netlink import (
     announcing,
     details,
     devconf,
+    functions,
     neighbours,
     properties,
     routes,
@@ -27,7 +28,7 @@ from adapters.netlink.nsfs import inside
 from adapters.netlink.pci import PciAddresses
 from adapters.netlink.queues import QueueHandle
 from adapters.netlink.socket import KernelError
-from ports.devices import Address, Link, LinkFacts, Neighbour, Route, Rule, Sysctl
+from ports.devices import Address, Expiry, Link, LinkFacts, Neighbour, Route, Rule, Sysctl
 from ports.errors import Code, Failure
 from ports.hardware import LinkDetails
 
@@ -46,14 +47,19 @@ class NetlinkNamespace(QueueHandle):
 
     def facts(self, ifindex: int) -> LinkFacts:
         """The link with all that rtnetlink knows of it; rules only where a route of it is in a table of its own."""
-        message, addresses, through = self._message(ifindex), self.addresses(ifindex), self._route_messages(ifindex)
-        kept = routes.restored(_routes(through, ifindex), addresses)
+        message, told, through = (
+            self._whole_message(ifindex),
+            self._address_messages(ifindex),
+            self._route_messages(ifindex),
+        )
+        its_addresses = _addresses(told, ifindex)
+        kept = routes.restored(_routes(through, ifindex), its_addresses)
         tables = {route.table for route in kept} - rules.COMMON_TABLES
         link = link_of(message, self._pci)
         queueing, lost = self._queueing(ifindex)
         return LinkFacts(
             link=link,
-            addresses=addresses,
+            addresses=its_addresses,
             routes=kept,
             neighbours=self._neighbours(ifindex),
             rules=tuple(rule for rule in self.rules() if rule.table in tables) if tables else (),
@@ -63,7 +69,9 @@ class NetlinkNamespace(QueueHandle):
             lower_mtu=self._lower_mtu(message, link),
             group=properties.group(message),
             promiscuity=properties.promiscuity(message),
+            expiries=_expiries(told, ifindex),
             queueing=queueing,
+            functions=functions.functions(message),
             unkept=(*dict.fromkeys(words for each in through for words in routing.unkept(each, ifindex)), *lost),
         )
 
@@ -76,9 +84,7 @@ class NetlinkNamespace(QueueHandle):
 
     def addresses(self, ifindex: int) -> tuple[Address, ...]:
         """The addresses of one link, in the kernel's order: a secondary after its primary."""
-        dump = self.socket.dump(addresses.of_link(ifindex), named(ifindex))
-        found = (addresses.address(message, ifindex) for message in dump)
-        return tuple(address for address in found if address is not None)
+        return _addresses(self._address_messages(ifindex), ifindex)
 
     def details(self, ifindex: int) -> LinkDetails:
         """What is published of the link beside itself."""
@@ -196,9 +202,23 @@ class NetlinkNamespace(QueueHandle):
             if (there := routing.leading_nowhere(message)) is not None:
                 yield there
 
+    def _address_messages(self, ifindex: int) -> list[bytes]:
+        return self.socket.dump(addresses.of_link(ifindex), named(ifindex))
+
     def _route_messages(self, ifindex: int) -> tuple[bytes, ...]:
         dumps = (self.socket.dump(routes.of_link(ifindex, family), named(ifindex)) for family in routes.FAMILIES)
         return tuple(message for dump in dumps for message in dump)
+
+
+def _addresses(messages: Iterable[bytes], ifindex: int) -> tuple[Address, ...]:
+    found = (addresses.address(message, ifindex) for message in messages)
+    return tuple(address for address in found if address is not None)
+
+
+def _expiries(messages: Iterable[bytes], ifindex: int) -> tuple[Expiry, ...]:
+    now = time.monotonic()
+    found = (addresses.expiry(message, ifindex, now) for message in messages)
+    return tuple(expiry for expiry in found if expiry is not None)
 
 
 def _routes(messages: Iterable[bytes], ifindex: int) -> tuple[Route, ...]:

@@ -37,6 +37,12 @@ class PciAddresses:
         """Whether it is a virtual function (SR-IOV)."""
         return os.path.lexists(os.path.join(self._root, "bus/pci/devices", address, "physfn"))
 
+    def number(self, address: str) -> int | None:
+        """Which of its physical function's a virtual function is; None for what is none."""
+        pattern = os.path.join(self._root, "bus/pci/devices", address, "physfn/virtfn*")
+        numbers = (path.rpartition("virtfn")[2] for path in glob.glob(pattern) if _leads_to(path, address))
+        return next((int(number) for number in numbers if number.isdecimal()), None)
+
     def physical_mtu(self, address: str) -> int | None:
         """The MTU of the physical function of a virtual one; None for what is none, or whose PF has no interface here."""
         for name in self.physical_interfaces(address):
@@ -53,3 +59,7 @@ class PciAddresses:
 
     def _beside(self, address: str, *parts: str) -> str:
         return os.path.join(self._root, "bus/pci/devices", address, "physfn/net", *parts)
+
+
+def _leads_to(path: str, address: str) -> bool:
+    return os.path.basename(os.path.realpath(path)) == address

@@ -7,7 +7,7 @@ not). Those of a kind that is not in the table below are only named.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from adapters.netlink.codec import (
@@ -64,7 +64,7 @@ def tc_filter(message: bytes, ifindex: int) -> Filter | None:
     _family, index, handle, parent, info = BODY.unpack_from(message, HEADER.size)
     found = payloads(message, START)
     kind = text(found.get(TCA_KIND))
-    if index != ifindex or kind not in KINDS or not handle or (kind in TREE and not handle & 0xFFF):
+    if index != ifindex or not _can_be_kept(kind, found) or not handle or (kind in TREE and not handle & 0xFFF):
         return None
     return Filter(
         type=kind,
@@ -80,8 +80,9 @@ def tc_filter(message: bytes, ifindex: int) -> Filter | None:
 def unkept(message: bytes, ifindex: int, hooks: frozenset[int]) -> Iterator[str]:
     """The name of one that cannot be given back; eBPF in the ``hooks`` is taken care of elsewhere."""
     _family, index, handle, parent, info = BODY.unpack_from(message, HEADER.size)
-    kind = text(payloads(message, START).get(TCA_KIND))
-    if index != ifindex or not handle or kind in KINDS or (kind == "bpf" and parent in hooks):
+    found = payloads(message, START)
+    kind = text(found.get(TCA_KIND))
+    if index != ifindex or not handle or _can_be_kept(kind, found) or (kind == "bpf" and parent in hooks):
         return
     yield f"filter {kind} pref {info >> 16} handle {handle:#x} parent {handle_text(parent)}"
 
@@ -94,6 +95,14 @@ def adding(ifindex: int, wanted: Filter) -> Request:
         body += u32(TCA_CHAIN, wanted.chain)
     body += attribute(TCA_OPTIONS, bytes.fromhex(wanted.options))
     return Request(kind=RTM_NEWTFILTER, body=body, flags=NLM_F_CREATE | NLM_F_EXCL)
+
+
+def _can_be_kept(kind: str, found: Mapping[int, bytes]) -> bool:
+    """A policing action is taken only with a table of rates, which the kernel does not tell."""
+    if kind not in KINDS:
+        return False
+    actions = payloads(found.get(TCA_OPTIONS, b"")).get(KINDS[kind].actions, b"")
+    return all(text(payloads(action).get(ACT_KIND)) != "police" for _, action in attributes(actions, 0))
 
 
 def _still(layout: Layout, options: bytes) -> bytes:

@@ -72,11 +72,20 @@ def plan(
 
 
 def left_behind(devices: tuple[Configured, ...], facts: Facts) -> tuple[str, ...]:
-    """What of the host's configuration does not go along although it was to, and why; for the log."""
+    """What of the host's configuration does not go along although it was to, and why; for the log.
+
+    And what the host has on the interface that is lost when it leaves, because nobody can build it again.
+    """
     return tuple(
         f"device {device.allocated.device}: {note}"
         for device in devices
-        for note in addressing(device.config, facts[device.allocated.device]).notes
+        for note in (
+            *addressing(device.config, facts[device.allocated.device]).notes,
+            *(
+                f"the host loses its {words}: it cannot be given back"
+                for words in facts[device.allocated.device].unkept
+            ),
+        )
     )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 
-from ports.devices import DeviceNode, Offloads, Setting
+from ports.devices import Address, DeviceNode, Lifetime, Offloads, Setting
 from ports.errors import Code, Failure
 from ports.ledger import Phase
 from ports.plan import ClaimRef
@@ -208,6 +209,24 @@ def test_a_discipline_that_somebody_put_there_first_stays_and_the_hosts_own_is_n
     (lost,) = worker.detach(host.sandbox(), host.call()).lost
     assert "qdisc htb 1: root" in lost
     assert rival.queues[0] in host.all_facts()["ens1"].queueing.queues
+
+
+def test_an_address_that_was_leased_comes_back_for_the_rest_of_its_time_or_not_at_all() -> None:
+    host = make_host()
+    worker, index = host.worker(), host.card.identity.ifindex
+    lifetime = Lifetime(preferred_until=1e9, valid_until=1e9 + 10)
+    leased = tuple(Address(prefix=f"10.9.9.{number}/24") for number in (1, 2))
+    for address in leased:
+        host.kernel.host.add_address(index, replace(address, lifetime=lifetime))
+    before = host.kernel.host_facts()["ens1"]
+    assert len(before.expiries) == 2
+    host.attached(worker, host.card)
+    host.kernel.device(index).lifetimes.clear()
+    host.kernel.expired.add("10.9.9.2/24")
+    assert worker.detach(host.sandbox(), host.call()).lost == ()
+    now = host.kernel.host_facts()["ens1"]
+    assert set(before.addresses) - set(now.addresses) == {leased[1]}
+    assert [(expiry.prefix, expiry.lifetime) for expiry in now.expiries] == [("10.9.9.1/24", lifetime)]
 
 
 def test_who_looks_at_all_packets_in_the_host_is_no_reason_to_plan_again_and_gone_with_the_device() -> None:

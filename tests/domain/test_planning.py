@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.domain.claims import Allocated, Configured
-from agent.domain.planning import plan, temporary_name
+from agent.domain.planning import left_behind, plan, temporary_name
 from agent.domain.routing import addresses_for
 from dataplane.shape import ORDER
 from ports.devices import Address, Link, LinkFacts, Route
@@ -124,6 +125,15 @@ def test_on_link_routes_come_before_those_through_a_gateway() -> None:
         ],
     )
     assert routes(made) == ["10.0.0.1/32", "0.0.0.0/0"]
+
+
+def test_what_the_host_loses_for_good_is_told_before_it_is_taken() -> None:
+    host = replace(facts(), unkept=("filters of block 7", "route to 10.9.0.0/16 (by source)"))
+    told = left_behind((configured(),), {"ens1": host})
+    assert told == (
+        "device ens1: the host loses its filters of block 7: it cannot be given back",
+        "device ens1: the host loses its route to 10.9.0.0/16 (by source): it cannot be given back",
+    )
 
 
 def test_what_comes_by_itself_is_not_copied() -> None:

@@ -284,6 +284,21 @@ class KernelContract(OnAKernel):
                 host.add_address(index, replace(address, lifetime=lifetime))
             host.set_up(index, True)
             assert set(host.addresses(index)) == {ADDRESS, ADDRESS6}
+            found = {expiry.prefix: expiry.lifetime for expiry in host.facts(index).expiries}
+            assert found.keys() == {ADDRESS.prefix, ADDRESS6.prefix}
+            for lifetime in found.values():  # in whole seconds of the kernel's
+                assert until - 3 < lifetime.preferred_until < until + 3
+                assert until + 7 < lifetime.valid_until < until + 13
+
+    def test_an_address_that_is_for_ever_but_not_preferred_stays_so(self, world: World, host: Namespace) -> None:
+        index = world.add_link("net7").identity.ifindex
+        for_ever = Lifetime(preferred_until=0.5, valid_until=time.monotonic() + 0xFFFFFFFF)
+        host.add_address(index, replace(ADDRESS, lifetime=for_ever))
+        host.add_address(index, ADDRESS6)
+        [expiry] = host.facts(index).expiries
+        assert expiry.prefix == ADDRESS.prefix
+        assert expiry.lifetime.preferred_until < time.monotonic() + 1
+        assert expiry.lifetime.valid_until > time.monotonic() + 0xF0000000
 
 
 def _configured(world: World, host: Namespace) -> int:

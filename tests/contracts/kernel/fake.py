@@ -145,6 +145,10 @@ class FakeKernel(Calls):
         """Somebody on the host wants all packets of an interface."""
         self._of_host(name).promiscuity += 1
 
+    def device(self, ifindex: int) -> Device:
+        """An interface wherever it is, for what its driver or its physical function's administrator does to it."""
+        return next(net.devices[ifindex] for net in self._made if ifindex in net.devices and ifindex != 1)
+
     def _of_host(self, name: str) -> Device:
         device = self._net.named(name)
         assert device is not None

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip_network
 
-from ports.devices import MAIN_TABLE, Address, Lifetime, Link, LinkFacts, Neighbour, Route, Rule, Sysctl, Tuning
+from ports.devices import MAIN_TABLE, Address, Expiry, Lifetime, Link, LinkFacts, Neighbour, Route, Rule, Sysctl, Tuning
 from ports.errors import Code, Failure
 from ports.queueing import NOTHING, Queueing
+from ports.sriov import VirtualFunction
 from ports.uplinks import Default, Owner, carriers, reached_tables, standing_on
 
 IFF_PROMISC = 0x100
@@ -36,6 +37,7 @@ class Calls:
         self.after_call: Callable[[str], None] = _nothing
         self.waits: Callable[[str], None] = _nothing
         self.calls: list[str] = []
+        self.expired: set[str] = set()  # prefixes whose lifetimes are over
         self.lock = threading.RLock()
 
     @contextmanager
@@ -65,6 +67,9 @@ class Device:
     group: int = 0
     promiscuity: int = 0  # those who want all packets, the flag apart
     queueing: Queueing = NOTHING
+    functions: list[VirtualFunction] = field(default_factory=list)
+    function: VirtualFunction | None = None
+    fixed: bool = False  # its hardware address, by the administrator of its physical function
     unkept: list[str] = field(default_factory=list)  # what only its owner could build again
     tuning: Tuning = DEFAULT_TUNING
     sysctls: dict[str, str] = field(default_factory=lambda: dict(DEFAULT_SYSCTLS))
@@ -78,6 +83,13 @@ class Device:
 
     def change(self, **changes: object) -> None:
         self.link = replace(self.link, **changes)  # type: ignore[arg-type]
+
+    def address(self, mac: str) -> None:
+        if self.function is not None:
+            if self.fixed and mac != self.function.mac:
+                raise refused(self, "Cannot assign requested address")
+            self.function = replace(self.function, mac=mac)
+        self.change(mac=mac)
 
     def set_down(self) -> None:
         self.change(up=False, operstate="down")
@@ -151,7 +163,13 @@ def facts(device: Device, rules: list[Rule]) -> LinkFacts:
         alias=device.alias,
         group=device.group,
         promiscuity=device.promiscuity + bool(device.link.flags & IFF_PROMISC),
+        expiries=tuple(
+            Expiry(prefix=address.prefix, lifetime=device.lifetimes[address.prefix])
+            for address in device.addresses
+            if address.prefix in device.lifetimes
+        ),
         queueing=device.queueing,
+        functions=tuple(device.functions),
         unkept=tuple(device.unkept),
     )
 

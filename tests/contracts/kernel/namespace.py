@@ -98,7 +98,7 @@ class FakeNamespace(Settings):
                 raise refused(device, "Device or resource busy")
             if int(mac[:2], 16) & 1:
                 raise refused(device, "Cannot assign requested address")
-            device.change(mac=mac.lower().replace("-", ":"))
+            device.address(mac.lower().replace("-", ":"))
 
     def set_up(self, ifindex: int, up: bool) -> None:
         """Set the administrative state; going down drops routes and IPv6 addresses."""
@@ -115,6 +115,8 @@ class FakeNamespace(Settings):
             device = self._device(ifindex)
             normal = replace(address, prefix=str(interface(address)), dad=False, lifetime=None)
             if address.lifetime is not None:
+                if address.prefix in self._calls.expired:
+                    raise Failure(Code.DEADLINE, f"address {address.prefix}", "its lifetime is over")
                 device.lifetimes[normal.prefix] = address.lifetime
             if all(there.prefix != normal.prefix for there in device.addresses):
                 device.addresses.append(normal)

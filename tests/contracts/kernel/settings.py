@@ -11,6 +11,7 @@ from ipaddress import ip_address, ip_network
 from ports.devices import SETTABLE_FLAGS, Identity, Link, Neighbour, Rule, Sysctl, Tuning
 from ports.errors import Code, Failure
 from ports.queueing import Queueing
+from ports.sriov import VirtualFunction
 from tests.contracts.kernel.model import Calls, Device, Net, refused
 
 LEGACY_SIZE = 65536
@@ -70,6 +71,20 @@ class Settings:
         with self._call("set_queueing"):
             device = self._device(ifindex)
             device.queueing = _with(device, wish)
+
+    def function(self, ifindex: int) -> VirtualFunction | None:
+        """What a test gave it."""
+        with self._call("function"):
+            return self._device(ifindex).function
+
+    def set_functions(self, ifindex: int, wish: tuple[VirtualFunction, ...]) -> None:
+        """Set all but the hardware addresses."""
+        with self._call("set_functions"):
+            device = self._device(ifindex)
+            wanted = {each.number: each for each in wish}
+            if wanted.keys() - {each.number for each in device.functions}:
+                raise refused(device, "function is not there")
+            device.functions = [replace(wanted.get(each.number, each), mac=each.mac) for each in device.functions]
 
     def set_group(self, ifindex: int, group: int) -> None:
         """Put it in a group."""

@@ -12,6 +12,7 @@ from ports.devices import Address, Sysctl, Tuning
 from ports.errors import Code
 from ports.kernel import Namespace
 from ports.queueing import INGRESS, ROOT, Queue, Queueing
+from ports.sriov import VirtualFunction
 from tests.contracts.kernel.world import ABSENT, OnAKernel, World, fails
 
 LONG = "a-name-longer-than-fifteen-bytes"
@@ -36,6 +37,8 @@ class SettingsContract(OnAKernel):
             lambda: host.remove_alternative_name(ABSENT, LONG),
             lambda: host.set_alias(ABSENT, "uplink"),
             lambda: host.set_group(ABSENT, 7),
+            lambda: host.function(ABSENT),
+            lambda: host.set_functions(ABSENT, ()),
             lambda: host.set_queueing(ABSENT, QUEUEING),
             lambda: host.leave_master(ABSENT),
             lambda: host.join_vrf(ABSENT, "blue", 1541),
@@ -162,6 +165,12 @@ class SettingsContract(OnAKernel):
         failure = fails(Code.KERNEL, lambda: host.set_queueing(index, Queueing(queues=(rival,))))
         assert str(rival) in failure.detail
         assert host.facts(index).queueing == Queueing(queues=(LIMITED,))
+
+    def test_a_link_that_is_no_function_has_none_and_is_none(self, host: Namespace, index: int) -> None:
+        assert (host.facts(index).functions, host.function(index)) == ((), None)
+        host.set_functions(index, ())
+        wish = VirtualFunction(number=3, mac="02:00:00:00:00:03", vlan=7)
+        assert "function" in fails(Code.KERNEL, lambda: host.set_functions(index, (wish,))).detail
 
     def test_a_group_is_a_fact_and_goes_along(self, host: Namespace, pod: Namespace, index: int) -> None:
         assert host.facts(index).group == 0
