@@ -8,48 +8,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from dataplane.desk import plan_of
+from dataplane.leasechange import Change, change
 from dataplane.namespaces import Namespaces
 from dataplane.steps import Site
 from ports.controls import Machine
-from ports.devices import Address, Route
 from ports.errors import Code, Failure
-from ports.leased import is_leased
 from ports.ledger import Ledger, PodRecord, about
-from ports.plan import AddAddress, AddRoute, DevicePlan, Plan
+from ports.plan import DevicePlan, Plan
 from ports.results import AttachedDevice
 
 log = logging.getLogger("knd.dataplane")
 CheckTime = Callable[[], None]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Change:
-    """What is done to one device, in this order. An address is removed before others come: a later one of its network
-
-    would go with it. All routes follow when an address went, because the kernel drops those that needed it.
-    """
-
-    gone_routes: tuple[Route, ...] = ()
-    gone_addresses: tuple[Address, ...] = ()
-    addresses: tuple[Address, ...] = ()
-    routes: tuple[Route, ...] = ()
-
-
-def change(old: DevicePlan, new: DevicePlan) -> Change:
-    """The way from one plan to another one that differs in leases only."""
-    had, wanted = _addresses(old), _addresses(new)
-    stay = {address.prefix for address in wanted}
-    gone = tuple(address for address in had if address.prefix not in stay)
-    routes = _routes(new)
-    return Change(
-        gone_routes=tuple(route for route in _routes(old) if route not in routes),
-        gone_addresses=gone,
-        addresses=tuple(address for address in wanted if address not in had),
-        routes=routes if gone else tuple(route for route in routes if route not in _routes(old)),
-    )
 
 
 class Readdressing:
@@ -140,14 +112,6 @@ class Readdressing:
         known = device.device in names and len(record.indexes) == len(names)
         index = record.indexes[names.index(device.device)] if known else None
         return Site(plan=device, machine=self._machine, pod=self._namespaces.of(record), index=index)
-
-
-def _addresses(plan: DevicePlan) -> tuple[Address, ...]:
-    return tuple(step.address for step in plan.steps if isinstance(step, AddAddress) and is_leased(step))
-
-
-def _routes(plan: DevicePlan) -> tuple[Route, ...]:
-    return tuple(step.route for step in plan.steps if isinstance(step, AddRoute))
 
 
 def _announce(site: Site) -> None:

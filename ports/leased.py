@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ports.devices import Lifetime
 from ports.plan import AddAddress, AddRoute, DevicePlan, Plan, Step
 
 RTPROT_DHCP = 16  # linux/rtnetlink.h: who made a route
+LOST = Lifetime(preferred_until=1.0, valid_until=1.0)
+"""Of an address whose lease was lost before another one came: it is taken out of a pod, and no pod begins without it."""
 
 
 def is_leased(step: Step) -> bool:

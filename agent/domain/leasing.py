@@ -15,7 +15,7 @@ from agent.domain.layers import Layer, Source, lay
 from agent.domain.rdma_only import is_rdma_only
 from ports.devices import MAIN_TABLE, SCOPE_LINK, Address, Device, Lifetime, LinkFacts, Route
 from ports.dhcp import Kept, Lease, LeasedRoute
-from ports.leased import RTPROT_DHCP, is_leased
+from ports.leased import LOST, RTPROT_DHCP, is_leased
 from ports.netconfig import InterfaceConfig, NetworkConfig, RouteConfig, texts
 from ports.plan import AddAddress, AddRoute, DevicePlan, JoinVrf, Plan, RemovePrograms, SetOffloads, SetUp, Step
 
@@ -82,6 +82,21 @@ def _sought(device: Configured, published: Device, facts: LinkFacts) -> Iterator
     for family in families(device.config):
         mac = hardware_address(device.config, facts)
         yield Kept(device=published.name, identity=published.identity, family=family, mac=mac, lease=None)
+
+
+def lost(lease: Lease) -> Lease:
+    """The lease as one that is over: nothing of it is left but the place of its address in the plan."""
+    over = LOST.valid_until
+    return replace(
+        lease,
+        renew_at=over,
+        rebind_at=over,
+        preferred_until=LOST.preferred_until,
+        valid_until=over,
+        routes=(),
+        dns=(),
+        search=(),
+    )
 
 
 def _layer(config: NetworkConfig, facts: LinkFacts, leases: tuple[Lease, ...]) -> NetworkConfig:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from agent.domain.dhcp.exchange import Phase, next_attempt, phase
-from agent.domain.leasing import renewed
+from agent.domain.leasing import lost, renewed
 from agent.services.backoff import Backoff
 from agent.services.bell import Bell
 from agent.services.lease_book import LeaseBook
@@ -36,8 +36,9 @@ Key = tuple[str, str, int]  # claim, device, family
 
 @dataclass(slots=True)
 class _Attempt:
-    """When a lease is tried next, and how that grows."""
+    """When a lease is tried next, and how that grows; only as long as its claim stands so."""
 
+    standing: Standing
     at: float
     backoff: Backoff
 
@@ -93,9 +94,11 @@ class Renewing:
     def step(self) -> float | None:
         """Begin whatever is due. Seconds until something is due again; None when there is nothing to wait for."""
         now, leasings = self._clock.monotonic(), self._book.all()
-        self._meter.show("knd_dhcp_leases", sum(kept.lease is not None for each in leasings for kept in each.kept))
+        leased = [kept for each in leasings for kept in each.kept if kept.lease and kept.lease.valid_until > now]
+        self._meter.show("knd_dhcp_leases", len(leased))
         entries = {_key(leasing, kept): (leasing, kept) for leasing in leasings for kept in leasing.kept}
-        self._attempts = {key: attempt for key, attempt in list(self._attempts.items()) if key in entries}
+        for key in [key for key in list(self._attempts) if key not in entries]:
+            self._attempts.pop(key, None)
         times = []
         for key, (leasing, kept) in entries.items():
             at = self._due(key, leasing, kept, now)
@@ -108,7 +111,7 @@ class Renewing:
 
     def _due(self, key: Key, leasing: Leasing, kept: Kept, now: float) -> float:
         attempt = self._attempts.get(key)
-        if attempt is not None:
+        if attempt is not None and attempt.standing is leasing.standing:
             return attempt.at
         if leasing.standing is Standing.SOUGHT:
             return leasing.since + SOUGHT_SECONDS
@@ -127,10 +130,10 @@ class Renewing:
                     self._keep(key, leasing, kept)
         except Failure as failure:
             log.warning("lease of device %s: %s", kept.device, failure, extra={"claim": str(leasing.claim)})
-            self._again(key)
+            self._again(key, leasing.standing)
         except Exception:
             log.exception("a defect", extra={"claim": str(leasing.claim)})
-            self._again(key)
+            self._again(key, leasing.standing)
         finally:
             self._busy.discard(key)
             self._bell.ring()
@@ -155,20 +158,20 @@ class Renewing:
         elif answer.refused:
             self._attempts.pop(key, None)
             self._tell(leasing, "LeaseLost", f"{lease.address} of device {kept.device}: {answer.refused}")
-            self._put(leasing, replace(kept, lease=None))
+            self._put(leasing, replace(kept, lease=lost(lease)))
         else:
             at = next_attempt(lease, self._clock.monotonic())
-            self._attempts[key] = _Attempt(at, Backoff())
+            self._attempts[key] = _Attempt(leasing.standing, at, Backoff(first=1.0, limit=60.0))
             log.warning(
                 "nobody prolongs %s of device %s", lease.address, kept.device, extra={"claim": str(leasing.claim)}
             )
 
     def _look_again(self, leasing: Leasing, kept: Kept) -> None:
-        """The address is gone, or the kernel is taking it away just now."""
+        """The address is gone, or the kernel is taking it away just now: the plan learns of that before we ask again."""
         hint = kept.lease.address.partition("/")[0] if kept.lease else ""
-        if kept.lease is not None:
+        if kept.lease is not None and kept.lease != lost(kept.lease):
             self._tell(leasing, "LeaseLost", f"{kept.lease.address} of device {kept.device}: nobody has prolonged it")
-            self._put(leasing, replace(kept, lease=None))
+            self._put(leasing, replace(kept, lease=lost(kept.lease)))
             return
         lease = self._speaker.acquire(leasing.claim, kept, self._clock.monotonic() + ACQUIRE_SECONDS, hint)
         self._tell(leasing, "LeaseChanged", f"device {kept.device} has {lease.address} now", warning=False)
@@ -182,7 +185,7 @@ class Renewing:
             return
         again = Call(key=uuid4().hex, deadline=call.deadline, traceparent=plan.traceparent)
         devices = self._dataplane.readdress(renewed(plan, kept), again)
-        moved = _address(kept.applied) != _address(kept.lease)
+        moved = _addressed(kept.applied) != _addressed(kept.lease)
         self._put(leasing, replace(kept, applied=kept.lease))
         if devices and moved:
             at = self._clock.wall_ns()
@@ -199,9 +202,11 @@ class Renewing:
         if found is not None and found.standing is Standing.HELD:
             self._book.put(leasing.claim, kept)
 
-    def _again(self, key: Key) -> None:
-        backoff = self._attempts[key].backoff if key in self._attempts else Backoff(first=1.0, limit=60.0)
-        self._attempts[key] = _Attempt(self._clock.monotonic() + backoff.next(), backoff)
+    def _again(self, key: Key, standing: Standing) -> None:
+        earlier = self._attempts.get(key)
+        goes_on = earlier is not None and earlier.standing is standing
+        backoff = earlier.backoff if earlier and goes_on else Backoff(first=1.0, limit=60.0)
+        self._attempts[key] = _Attempt(standing, self._clock.monotonic() + backoff.next(), backoff)
 
     def _tell(self, leasing: Leasing, reason: str, text: str, warning: bool = True) -> None:
         claim = leasing.claim
@@ -223,5 +228,5 @@ def _key(leasing: Leasing, kept: Kept) -> Key:
     return leasing.claim.uid, kept.device, kept.family
 
 
-def _address(lease: Lease | None) -> str:
-    return lease.address if lease else ""
+def _addressed(lease: Lease | None) -> str:
+    return lease.address if lease and lease != lost(lease) else ""

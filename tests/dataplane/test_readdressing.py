@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from dataplane.facts import host_facts
-from dataplane.readdressing import Change, change
+from dataplane.leasechange import Change, change
 from dataplane.worker import Worker
 from ports.devices import LinkFacts
 from ports.errors import Code, Failure

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agent.domain.leasing import all_sought, with_leases
+from agent.domain.leasing import all_sought, lost, with_leases
 from agent.domain.leasing import renewed as renewed_plan
 from agent.domain.planning import plan
 from agent.domain.settings import sysctls
@@ -15,7 +15,7 @@ from dataplane.shape import check_shape
 from ports.devices import Address, LinkFacts, Sysctl
 from ports.dhcp import Kept, Lease, LeasedRoute
 from ports.errors import Failure
-from ports.leased import is_leased, lasting
+from ports.leased import LOST, is_leased, lasting
 from ports.plan import AddAddress, AddRoute, Plan
 from tests.domain.values import CLAIM, POD, config, configured, device, facts
 
@@ -93,14 +93,18 @@ def test_what_the_claim_says_itself_stays_whatever_is_leased(other: Lease) -> No
     }
 
 
-def test_a_lost_lease_leaves_nothing_and_a_new_one_comes_back_to_its_place() -> None:
+def test_a_lost_lease_leaves_only_a_place_that_a_new_one_takes() -> None:
     old = planned({"interface": {"dhcp": True, "ipv6": {"dhcp": True}}}, lease(), SIX)
-    lost = renewed_plan(old, replace(KEPT, lease=None, applied=lease()))
-    assert [step.address.prefix for step in lost.devices[0].steps if isinstance(step, AddAddress)] == [SIX.address]
-    assert not any(isinstance(step, AddRoute) for step in lost.devices[0].steps)
-    found = renewed_plan(lost, replace(KEPT, lease=lease(), applied=None))
-    assert set(found.devices[0].steps) == set(old.devices[0].steps)
-    check_shape(found)
+    gone = renewed_plan(old, replace(KEPT, lease=lost(lease()), applied=lease()))
+    times = {
+        step.address.prefix: step.address.lifetime for step in gone.devices[0].steps if isinstance(step, AddAddress)
+    }
+    assert times[lease().address] == LOST
+    assert times[SIX.address] != LOST
+    assert not any(isinstance(step, AddRoute) for step in gone.devices[0].steps)
+    check_shape(gone)
+    found = renewed_plan(gone, replace(KEPT, lease=lease(), applied=lost(lease())))
+    assert found == old
 
 
 def test_other_devices_of_the_claim_are_left_alone() -> None:

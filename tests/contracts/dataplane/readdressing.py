@@ -8,8 +8,8 @@ import pytest
 
 from ports.devices import LinkFacts
 from ports.errors import Code
-from ports.leased import lasting
-from ports.plan import Plan, Rename
+from ports.leased import LOST, is_leased, lasting
+from ports.plan import AddAddress, AddRoute, Plan, Rename
 from tests.contracts.dataplane.bench import Bench
 from tests.contracts.dataplane.contract import CLAIM, POD, call, facts, refusal, sandbox
 from tests.support.plans import leased_device, leased_plan
@@ -27,6 +27,16 @@ def attached(bench: Bench) -> tuple[Plan, LinkFacts]:
     bench.dataplane.prepare(made, call(bench))
     bench.dataplane.attach(sandbox(bench), call(bench))
     return made, before
+
+
+def without_lease(plan: Plan) -> Plan:
+    """The plan after its lease was lost."""
+    device = plan.devices[0]
+    steps = [step for step in device.steps if not isinstance(step, AddRoute) or not is_leased(step)]
+    for place, step in enumerate(steps):
+        if isinstance(step, AddAddress):
+            steps[place] = replace(step, address=replace(step.address, lifetime=LOST))
+    return replace(plan, devices=(replace(device, steps=tuple(steps)),))
 
 
 class ReaddressingContract:
@@ -67,6 +77,24 @@ class ReaddressingContract:
         (device,) = bench.dataplane.readdress(replace(lasting(made), traceparent=made.traceparent), call(bench))
         assert device.addresses == ()
         (device,) = bench.dataplane.readdress(made, call(bench))
+        assert device.addresses == ("198.18.0.5/24",)
+
+    def test_a_lost_lease_is_taken_out_of_a_running_pod_and_keeps_its_place_for_the_next(self, bench: Bench) -> None:
+        made, _ = attached(bench)
+        (device,) = bench.dataplane.readdress(without_lease(made), call(bench))
+        assert device.addresses == ()
+        (device,) = bench.dataplane.readdress(made, call(bench))
+        assert device.addresses == ("198.18.0.5/24",)
+
+    def test_no_pod_begins_without_its_lease(self, bench: Bench) -> None:
+        before = facts(bench)
+        made = leased(bench, before[0])
+        bench.dataplane.prepare(made, call(bench))
+        bench.dataplane.readdress(without_lease(made), call(bench))
+        assert refusal(lambda: bench.dataplane.attach(sandbox(bench), call(bench))) is Code.DEADLINE
+        assert facts(bench) == before
+        bench.dataplane.readdress(made, call(bench))
+        (device,) = bench.dataplane.attach(sandbox(bench), call(bench)).devices
         assert device.addresses == ("198.18.0.5/24",)
 
     def test_the_same_lease_again_changes_nothing(self, bench: Bench) -> None:

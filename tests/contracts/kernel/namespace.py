@@ -9,6 +9,7 @@ from ipaddress import ip_address, ip_network
 from ports.devices import Address, Link, LinkFacts, Route
 from ports.errors import Code, Failure
 from ports.kernel import Namespace
+from ports.leased import LOST
 from tests.contracts.kernel.model import Calls, Device, Net, facts, interface, reachable, refused, same_key
 from tests.contracts.kernel.settings import Settings
 
@@ -113,6 +114,8 @@ class FakeNamespace(Settings):
         """Add an address; there already: success."""
         with self._call("add_address"):
             device = self._device(ifindex)
+            if address.lifetime == LOST:
+                raise Failure(Code.DEADLINE, f"address {address.prefix}", "its lifetime is over")
             normal = replace(address, prefix=str(interface(address)), dad=False, lifetime=None)
             if address.lifetime is not None:
                 if address.prefix in self._calls.expired:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from ports.devices import Address, Identity, Link, LinkFacts, Route
 from ports.errors import Code, Failure
+from ports.leased import LOST
 from ports.plan import AddAddress, AddRoute, DevicePlan, Move, Release, Rename, SetMac, SetMtu, SetUp, Step
 
 HOST = "/proc/1/ns/net"
@@ -90,6 +91,8 @@ class FakeHost:
             self._check_name(device, step.temporary_name if isinstance(step, Move) else step.name, netns)
         if isinstance(step, Move):
             self.places[device.ifindex] = netns
+        if isinstance(step, AddAddress) and step.address.lifetime == LOST:
+            raise Failure(Code.DEADLINE, f"address {step.address.prefix}", "its lifetime is over", "it is leased anew")
         self.facts[device.ifindex] = after(step, facts)
 
     def readdress(self, device: DevicePlan) -> None:
@@ -99,7 +102,8 @@ class FakeHost:
             raise Failure(Code.NOT_FOUND, f"device {device.device}", "is not in the pod now", "end the pod")
         facts = replace(self.facts[ifindex], addresses=(), routes=())
         for step in device.steps:
-            facts = after(step, facts) if isinstance(step, AddAddress | AddRoute) else facts
+            over = isinstance(step, AddAddress) and step.address.lifetime == LOST
+            facts = after(step, facts) if isinstance(step, AddAddress | AddRoute) and not over else facts
         self.facts[ifindex] = facts
 
     def end(self, netns: str) -> None:
