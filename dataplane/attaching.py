@@ -6,6 +6,7 @@ Whatever a command finds half done, it first makes whole.
 from __future__ import annotations
 
 import logging
+from contextlib import ExitStack
 from functools import partial
 
 from dataplane import orphans
@@ -23,6 +24,7 @@ from ports.results import Attached, Detached, Finding, Held, Report, Verdict
 
 log = logging.getLogger("knd.dataplane")
 ONE_POD = 8.0  # seconds that one pod may keep all of them waiting
+BUSY = 0.5  # seconds that a reconcile waits for another command on a pod: the frontend's hooks wait for the reconcile
 Judgement = tuple[Finding | None, Attached | None]
 
 
@@ -104,7 +106,12 @@ class AttachingHalf:
             return Finding(pod=seen.pod, verdict=Verdict.BROKEN, reason=str(failure)), None
 
     def _judge(self, seen: PodRecord, live: tuple[Sandbox, ...], call: Call) -> Judgement:
-        with self._desk.pod(seen.pod.uid, call) as record:
+        with ExitStack() as stack:
+            try:
+                record = stack.enter_context(self._desk.pod(seen.pod.uid, self._desk.sooner(call, BUSY)))
+            except Failure as failure:  # a command that hangs, most often: nobody else waits for it
+                self._desk.check_time("reconcile", call)
+                return Finding(pod=seen.pod, verdict=Verdict.WAITING, reason=str(failure)), None
             if record is None:
                 return None, None
             if record.sandbox != seen.sandbox:  # it was attached after the list was made, which cannot know of it

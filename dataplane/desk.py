@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TypeVar
 
 from dataplane.answers import Answers
@@ -50,6 +51,10 @@ class Desk:
     def call(self, seconds: float) -> Call:
         """A command of our own with so much time."""
         return Call(key="", deadline=self._clock.monotonic() + seconds)
+
+    def sooner(self, call: Call, seconds: float) -> Call:
+        """The same command with at most so much time."""
+        return replace(call, deadline=min(call.deadline, self._clock.monotonic() + seconds))
 
     def left(self, subject: str, call: Call) -> float:
         """Seconds until the call's deadline; DEADLINE when there are none."""

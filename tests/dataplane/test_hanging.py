@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
+from dataplane.attaching import ONE_POD
 from ports.errors import Code, Failure
 from ports.results import Verdict
 from tests.dataplane.bench import Host, make_host
@@ -94,7 +96,16 @@ def test_reconcile_tells_of_it_and_settles_all_others(host: Host, hang: Hang) ->
     boxes = (host.sandbox("stuck", STUCK), host.sandbox("other", OTHER))
     report = worker.reconcile(boxes, host.call(SHORT))
     verdicts = {finding.pod.name: finding.verdict for finding in report.findings}
-    assert verdicts == {"stuck": Verdict.BROKEN, "other": Verdict.ATTACHED}
+    assert verdicts == {"stuck": Verdict.WAITING, "other": Verdict.ATTACHED}
+
+
+def test_a_reconcile_with_much_time_does_not_spend_it_on_a_pod_that_is_busy(host: Host, hang: Hang) -> None:
+    """The frontend's hooks wait for it."""
+    worker = host.worker()
+    deadline_of(lambda: worker.attach(host.sandbox("stuck", STUCK), host.call(SHORT)))
+    begun = time.monotonic()
+    worker.reconcile((host.sandbox("stuck", STUCK), host.sandbox("other", OTHER)), host.call(60))
+    assert time.monotonic() - begun < ONE_POD
 
 
 def test_a_start_serves_everybody_else(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
