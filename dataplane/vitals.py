@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 
 from dataplane.namespaces import Namespaces
 from dataplane.pulse import pulse
@@ -23,6 +24,7 @@ from ports.ledger import LedgerReader, Phase, PodRecord
 log = logging.getLogger("knd.vitals")
 GATHER = 0.05  # seconds; events of one cause follow each other within a few milliseconds
 SOON = 0.25  # seconds until a pod that is under way is looked at again
+PATIENCE = 30.0  # seconds for which that is done; what takes longer is looked at with everything else
 SILENT = 1.0  # seconds between looks at what no event tells of: the ports of an RDMA device without an interface
 AUDIT = 10.0  # seconds between two looks at everything; also the sign of life
 
@@ -46,7 +48,7 @@ class HeldVitals:
         self._sink = sink
         self._clock = clock
         self._found: dict[str, tuple[HeldDevice, ...]] = {}
-        self._under_way: set[str] = set()
+        self._under_way: dict[str, float] = {}
         self._silent: set[str] = set()
         self._told: tuple[HeldDevice, ...] | None = None
         self._beat = 0
@@ -100,40 +102,61 @@ class HeldVitals:
             self._sink.publish(HeldState(beat=self._beat, devices=devices))
 
     def _look_at(self, sandbox: str, pod_uid: str) -> None:
-        """A pod that cannot be read, or that is under way, is looked at again soon and not told of until then."""
-        self._forget(sandbox)
         try:
-            record = self._ledger.read(pod_uid)
-            if record is None or record.sandbox != sandbox:
-                return
-            if record.phase is not Phase.ATTACHED:
-                self._under_way.add(sandbox)
-                return
-            pod = self._namespaces.at(sandbox)
-            if pod is not None:
-                self._events.listen(sandbox, pod)
-                self._found[sandbox] = tuple(self._devices(record, pod))
+            self._take(sandbox, self._ledger.read(pod_uid))
         except Failure as failure:
-            log.info("cannot look at pod %s now: %s", pod_uid, failure)
-            self._under_way.add(sandbox)
+            if sandbox not in self._under_way:
+                log.info("cannot look at pod %s now: %s", pod_uid, failure)
+            self._delayed(sandbox, self._found.get(sandbox, ()))
+
+    def _take(self, sandbox: str, record: PodRecord | None) -> None:
+        """What is so of one pod, and what has to be done for it to be seen again."""
+        pod = self._namespaces.at(sandbox)
+        if record is None or record.sandbox != sandbox or pod is None:
+            self._forget(sandbox)
+        elif record.phase is not Phase.ATTACHED:
+            self._delayed(sandbox, _planned(record))
+        else:
+            self._events.listen(sandbox, pod)
+            found = tuple(self._devices(record, pod))
+            self._forget(sandbox)
+            self._found[sandbox] = found
+            if any(device.rdma_only for plan in record.plans for device in plan.devices):
+                self._silent.add(sandbox)
+
+    def _delayed(self, sandbox: str, devices: tuple[HeldDevice, ...]) -> None:
+        """Nothing can be said of these now; it is tried again soon."""
+        self._under_way.setdefault(sandbox, self._clock.monotonic())
+        self._found[sandbox] = tuple(replace(device, vitals=None, under_way=True) for device in devices)
 
     def _devices(self, record: PodRecord, pod: Namespace) -> Iterator[HeldDevice]:
         indexes = iter(record.indexes)
         for plan in record.plans:
             for device in plan.devices:
                 site = Site(plan=device, machine=self._machine, pod=pod, index=next(indexes, None))
-                if device.rdma_only and record.sandbox is not None:
-                    self._silent.add(record.sandbox)
                 yield HeldDevice(device=device.device, claim=plan.claim, pod=record.pod, vitals=pulse(site))
 
     def _forget(self, sandbox: str) -> None:
         self._found.pop(sandbox, None)
-        self._under_way.discard(sandbox)
+        self._under_way.pop(sandbox, None)
         self._silent.discard(sandbox)
 
     def _pause(self) -> float:
-        longest = SOON if self._under_way else SILENT if self._silent else AUDIT
+        longest = SOON if self._restless() else SILENT if self._silent else AUDIT
         return max(0.0, min(longest, self._audit_at - self._clock.monotonic()))
 
     def _due(self) -> frozenset[str]:
-        return frozenset(self._under_way | self._silent)
+        return self._restless() | self._silent
+
+    def _restless(self) -> frozenset[str]:
+        """Pods that have not been under way for long."""
+        now = self._clock.monotonic()
+        return frozenset(sandbox for sandbox, since in self._under_way.items() if now < since + PATIENCE)
+
+
+def _planned(record: PodRecord) -> tuple[HeldDevice, ...]:
+    return tuple(
+        HeldDevice(device=device.device, claim=plan.claim, pod=record.pod, vitals=None)
+        for plan in record.plans
+        for device in plan.devices
+    )

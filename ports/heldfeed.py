@@ -14,12 +14,16 @@ EVERY = ""
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HeldDevice:
-    """A device that is in a pod; ``vitals`` are None when it is no longer there."""
+    """A device that a pod has; ``vitals`` are None when it is no longer there.
+
+    ``under_way``: it is on its way into the pod or back, or could not be looked at now. Its vitals say nothing then.
+    """
 
     device: str
     claim: ClaimRef
     pod: PodRef
     vitals: Vitals | None
+    under_way: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

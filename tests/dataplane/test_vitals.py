@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from dataplane.vitals import AUDIT, HeldVitals
+from dataplane.vitals import AUDIT, PATIENCE, HeldVitals
 from dataplane.worker import Worker
 from ports.controls import Machine
 from ports.devices import Link
@@ -126,16 +126,30 @@ def test_a_device_that_came_home_is_told_no_more_and_nothing_is_subscribed_to(wa
     assert watched.worker.namespaces.pods() == {}
 
 
-def test_a_pod_under_way_is_not_told_of_until_it_is_attached(watched: Watched) -> None:
+def test_a_pod_under_way_is_told_as_such_until_it_is_attached(watched: Watched) -> None:
     watched.host.attached(watched.worker, watched.host.card)
     record = watched.host.ledger.read(POD.uid)
     assert record is not None
-    watched.host.ledger.write(replace(record, phase=Phase.ATTACHING))
-    assert watched.look() == {}
+    watched.host.ledger.write(replace(record, phase=Phase.DETACHING))
+    watched.look()
+    assert [(each.device, each.under_way) for each in watched.states[-1].devices] == [("ens1", True)]
+    assert watched.vitals._due() == {SANDBOX}
     watched.host.ledger.write(record)
-    assert watched.host.clock.monotonic() > 0
     watched.vitals.look(watched.vitals._due())
-    assert watched.states[-1].devices
+    assert [(each.vitals, each.under_way) for each in watched.states[-1].devices] == [(WELL, False)]
+    assert watched.vitals._due() == frozenset()
+
+
+def test_a_pod_that_is_under_way_for_long_is_not_looked_at_all_the_time(watched: Watched) -> None:
+    watched.host.attached(watched.worker, watched.host.card)
+    record = watched.host.ledger.read(POD.uid)
+    assert record is not None
+    watched.host.ledger.write(replace(record, phase=Phase.DETACHING))
+    watched.look()
+    watched.host.clock.advance(PATIENCE)
+    watched.look()
+    assert watched.vitals._due() == frozenset()
+    assert watched.states[-1].devices[0].under_way
 
 
 def test_a_namespace_that_is_not_held_is_never_opened_for_a_look(watched: Watched) -> None:
@@ -147,14 +161,22 @@ def test_a_namespace_that_is_not_held_is_never_opened_for_a_look(watched: Watche
     assert watched.host.kernel.open_handles == handles == 0
 
 
-def test_a_pod_that_cannot_be_read_costs_no_other_pod_anything(watched: Watched) -> None:
+def test_a_pod_that_cannot_be_read_is_no_pod_without_devices(
+    watched: Watched, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "knd.vitals")
     watched.host.attached(watched.worker, watched.host.card)
+    watched.look()
     assert isinstance(watched.host.ledger, MemoryLedger)
     watched.host.ledger.broken[POD.uid] = Failure(Code.CORRUPT, "record", "torn")
-    assert watched.look() == {}
+    for _ in range(3):
+        watched.events.touch(SANDBOX)
+        watched.look()
+    assert [(each.device, each.under_way) for each in watched.states[-1].devices] == [("ens1", True)]
+    assert caplog.text.count("torn") == 1
     del watched.host.ledger.broken[POD.uid]
     watched.vitals.look(watched.vitals._due())
-    assert watched.states[-1].devices
+    assert watched.states[-1].devices[0].vitals == WELL
 
 
 def test_pods_of_an_earlier_process_are_told_of_after_recovery(watched: Watched) -> None:

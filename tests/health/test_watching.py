@@ -164,6 +164,32 @@ def test_on_its_way_into_a_pod_and_back_a_device_is_well(node: Node) -> None:
     assert node.told() == []
 
 
+def test_a_device_that_is_long_under_way_stays_as_it_was(node: Node) -> None:
+    node.inventories.hold(CLAIM, (device("eth1", WELL),))
+    node.host()
+    node.pods(eth1=LOST)
+    node.later(2)
+    node.told()
+    for beat in range(2, 6):
+        held = HeldDevice(device="eth1", claim=CLAIM, pod=POD, vitals=None, under_way=True)
+        node.parts.held.put(HeldState(beat=beat, devices=(held,)))
+        node.later(5)
+        assert node.health()["eth1"][0] is Status.UNHEALTHY
+        assert node.taints("eth1") == (TAINT,)
+    node.pods(beat=7, eth1=replace(WELL, losses=1))
+    assert node.told() == [("Node", "DeviceRecovered"), ("Pod", "DeviceRecovered")]
+
+
+def test_a_device_first_seen_under_way_is_unknown(node: Node) -> None:
+    node.inventories.hold(CLAIM, (device("eth1", WELL),))
+    node.host()
+    node.parts.held.put(
+        HeldState(beat=1, devices=(HeldDevice(device="eth1", claim=CLAIM, pod=POD, vitals=None, under_way=True),))
+    )
+    node.later(5)
+    assert node.health()["eth1"][0] is Status.UNKNOWN
+
+
 def test_a_device_that_is_gone_while_a_claim_has_it_is_told_and_comes_back(node: Node) -> None:
     node.inventories.hold(CLAIM, (device("eth1", WELL),))
     node.host()

@@ -21,6 +21,11 @@ class Sight:
     shown: Mapping[str, Device]
     in_pods: InPods
 
+    def is_under_way(self, name: str) -> bool:
+        """Whether the device is between host and pod now, so that nothing can be said of it."""
+        held = self.in_pods.devices.get(name)
+        return held is not None and held.under_way and self.in_pods.fresh
+
 
 def look(name: str, sight: Sight, place: str, pod: PodRef | None) -> tuple[Seen, PodRef | None]:
     """The device as it is seen, and the pod to tell of it; ``place`` and ``pod`` are those of the last look.
@@ -32,4 +37,5 @@ def look(name: str, sight: Sight, place: str, pod: PodRef | None) -> tuple[Seen,
         return Seen(place=held.pod.uid, vitals=held.vitals), held.pod
     if shown is not None:
         return Seen(place=HOST, vitals=shown.vitals or Vitals()), None
-    return Seen(place=place, vitals=None, known=sight.in_pods.fresh), held.pod if held is not None else pod
+    known = sight.in_pods.fresh and not sight.is_under_way(name)
+    return Seen(place=place, vitals=None, known=known), held.pod if held is not None else pod

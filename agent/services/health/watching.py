@@ -116,6 +116,8 @@ class HealthWatch:
 
     def _judged(self, name: str, sight: Sight, policy: Health) -> _Kept:
         before = self._kept.get(name) or _Kept()
+        if before.since and sight.is_under_way(name):
+            return before
         seen, pod = look(name, sight, before.memory.place, before.pod)
         memory, verdict = judge(before.memory, seen, self._clock.monotonic(), policy)
         told = before.since and _told(before.verdict) == _told(verdict)
