@@ -18,6 +18,7 @@ from adapters.rdma.control import NetlinkRdma
 from adapters.rdma.tree import SysfsRdma
 from adapters.sysfs.hardware import SysfsHardware
 from adapters.sysfs.links import SysfsLinks
+from agent.services.infiniband import AloneBesideIpoib, OtherInterfaces
 from agent.services.inspecting import Inspector, Sources, Untold
 from ports.discovery import HardwareFacts, Interfaces, PciFunctions, RdmaDevices
 from ports.options import SYSFS_ROOT
@@ -48,13 +49,21 @@ def inspector(kernel: NetlinkKernel, sysfs: SysfsHardware, lldp_file: str) -> In
     )
 
 
+def seen(interfaces: Interfaces, rdma: RdmaDevices, ipoib: bool) -> tuple[Interfaces, RdmaDevices]:
+    """The host with or without its IPoIB interfaces."""
+    return (interfaces, rdma) if ipoib else (OtherInterfaces(interfaces), AloneBesideIpoib(rdma))
+
+
 @contextmanager
-def opened(sysfs_root: str, lldp_file: str) -> Iterator[Host]:
-    """This host; or, where sysfs is said to be elsewhere than usual, the machine whose sysfs was copied there."""
+def opened(sysfs_root: str, lldp_file: str, needed: tuple[str, ...] = ()) -> Iterator[Host]:
+    """This host; or, where sysfs is said to be elsewhere than usual, the machine whose sysfs was copied there.
+
+    ``needed`` are addresses that the node must be able to reach.
+    """
     if sysfs_root != SYSFS_ROOT.default:
         yield _copied(sysfs_root, lldp_file)
         return
-    kernel, sysfs = NetlinkKernel(sysfs_root), SysfsHardware(sysfs_root)
+    kernel, sysfs = NetlinkKernel(sysfs_root, needed=needed), SysfsHardware(sysfs_root)
     try:
         facts = inspector(kernel, sysfs, lldp_file)
         yield Host(interfaces=kernel, hardware=facts, rdma=NetlinkRdma(sysfs_root), functions=sysfs, live=True)

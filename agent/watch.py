@@ -22,12 +22,11 @@ from adapters.rdma.events import subscribe
 from adapters.sysfs.hardware import SysfsHardware
 from adapters.udev.events import DeviceEvents
 from agent import endings
-from agent.host import inspector
+from agent.host import inspector, seen
 from agent.services.configuring import ConfiguredSink
-from agent.services.infiniband import AloneBesideIpoib, OtherInterfaces
 from agent.services.watching import Watcher
 from ports import options
-from ports.discovery import EventSource, Interfaces, RdmaDevices
+from ports.discovery import EventSource
 from ports.errors import Failure
 from ports.places import Places
 
@@ -60,7 +59,7 @@ def _watch(chosen: argparse.Namespace) -> None:
         feed.start()
         stack.callback(feed.stop)
         sink = _configured(chosen, feed, stack)
-        interfaces, rdma = _seen(kernel, NetlinkRdma(chosen.sysfs_root), chosen.move_ib_interfaces == "true")
+        interfaces, rdma = seen(kernel, NetlinkRdma(chosen.sysfs_root), chosen.move_ib_interfaces == "true")
         Watcher(
             interfaces=interfaces,
             hardware=inspector(kernel, SysfsHardware(chosen.sysfs_root), chosen.lldp_file),
@@ -70,11 +69,6 @@ def _watch(chosen: argparse.Namespace) -> None:
             clock=HostClock(),
             driver=chosen.driver_name,
         ).run(stopped)
-
-
-def _seen(interfaces: Interfaces, rdma: RdmaDevices, ipoib: bool) -> tuple[Interfaces, RdmaDevices]:
-    """The host with or without its IPoIB interfaces."""
-    return (interfaces, rdma) if ipoib else (OtherInterfaces(interfaces), AloneBesideIpoib(rdma))
 
 
 def _configured(chosen: argparse.Namespace, feed: FeedPublisher, stack: ExitStack) -> ConfiguredSink:

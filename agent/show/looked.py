@@ -13,15 +13,25 @@ from adapters.manifests.nodefile import NodeFile
 from agent.domain.discovery import why_not
 from agent.domain.discovery.configured import configured
 from agent.domain.sight import Sight, devices
-from agent.host import opened
+from agent.host import opened, seen
 from agent.services.looking import Looking
 from ports.devices import AttributeValue, Device
 from ports.errors import Code, Failure
 from ports.hardware import Hardware
 from ports.nodeconfig import NodeConfig
-from ports.options import DRIVER, FILTER, LLDP_FILE, NODE_CONFIG, SYSFS_ROOT, parser
+from ports.options import (
+    DRIVER,
+    FILTER,
+    LLDP_FILE,
+    MOVE_IB_INTERFACES,
+    NEEDED_ADDRESSES,
+    NODE_CONFIG,
+    SYSFS_ROOT,
+    needed,
+    parser,
+)
 
-OPTIONS = (DRIVER, FILTER, NODE_CONFIG, SYSFS_ROOT, LLDP_FILE)
+OPTIONS = (DRIVER, FILTER, NODE_CONFIG, SYSFS_ROOT, LLDP_FILE, NEEDED_ADDRESSES, MOVE_IB_INTERFACES)
 COPIED = "read from files alone: addresses, routes and programs are not in them, so the node's own connection is not left out"
 
 
@@ -53,8 +63,9 @@ def looked(chosen: argparse.Namespace) -> Looked:
     keeps, config = Filter(chosen.filter).keeps, _config(chosen.node_config, chosen.driver_name)
     if not os.path.isdir(os.path.join(chosen.sysfs_root, "class/net")):
         raise Failure(Code.NOT_FOUND, chosen.sysfs_root, "is no sysfs", "it has a directory class/net")
-    with opened(chosen.sysfs_root, chosen.lldp_file) as host:
-        sight = Looking(host.interfaces, host.hardware, host.rdma).everywhere()
+    with opened(chosen.sysfs_root, chosen.lldp_file, needed(chosen, os.environ)) as host:
+        interfaces, rdma = seen(host.interfaces, host.rdma, chosen.move_ib_interfaces == "true")
+        sight = Looking(interfaces, host.hardware, rdma).everywhere()
         functions = host.functions.functions()
         if not host.live:
             print(f"note: {COPIED}", file=sys.stderr)

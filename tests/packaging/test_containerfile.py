@@ -11,9 +11,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from adapters.sysfs.names import PLACES
 from tests.packaging.test_wheel import FILES, SOURCES
 
 ROOT = Path(__file__).parents[2]
+PCI_IDS = "/usr/share/misc/pci.ids"
 WORDS = {"ARG", "FROM", "ENV", "WORKDIR", "COPY", "RUN", "LABEL", "USER", "ENTRYPOINT", "CMD"}
 
 
@@ -49,9 +51,15 @@ def test_both_stages_are_on_the_same_base_so_that_the_environment_fits() -> None
     assert _of(final, "FROM") == ["${BASE}"]
 
 
+def test_names_of_pci_devices_are_where_they_are_looked_for() -> None:
+    assert PCI_IDS in PLACES
+    build, _ = _stages()
+    assert re.search(r"apt-get install [^&]*\bpci\.ids\b", " ".join(_of(build, "RUN")))
+
+
 def test_the_image_holds_the_environment_and_nothing_of_the_build() -> None:
     _, final = _stages()
-    assert _of(final, "COPY") == ["--from=build /opt/knd /opt/knd"]
+    assert _of(final, "COPY") == ["--from=build /opt/knd /opt/knd", f"--from=build {PCI_IDS} {PCI_IDS}"]
     assert not re.search(r"apt|gcc|build-essential|pip", " ".join(_of(final, "RUN")))
 
 

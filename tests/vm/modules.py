@@ -16,6 +16,8 @@ NEEDED = (
     *("virtio_pci", "virtio_console", "virtio_rng", "9p", "9pnet_virtio", "overlay"),
     *("virtio_net", "e1000e", "vmxnet3", "igb", "igbvf"),
     *("veth", "bridge", "dummy", "8021q", "ipvlan", "macvlan", "vrf", "ifb", "vxlan", "tun"),
+    *("sch_htb", "sch_fq", "sch_prio", "sch_sfq", "sch_tbf", "cls_flower", "cls_matchall", "cls_u32", "cls_fw"),
+    *("act_gact", "act_vlan", "act_police"),
     *("sch_ingress", "cls_bpf", "act_mirred", "ib_core", "ib_uverbs", "rdma_cm", "rdma_ucm"),
 )
 ARGUMENTS = {"dummy": "numdummies=0", "ifb": "numifbs=0"}  # else each makes devices of its own when it is loaded

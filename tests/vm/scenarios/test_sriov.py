@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -81,6 +82,38 @@ def test_a_function_that_was_removed_while_in_a_pod_is_reported_lost(host: Host,
         [name] = interfaces(address)
         host.give(new_pod, name)
     assert ["neither in the pod nor in the host" in reason for reason in host.take_back(new_pod)] == [True]
+
+
+def test_what_the_administrator_sets_of_a_function_in_a_pod_stays_as_he_set_it(host: Host, new_pod: Pod) -> None:
+    with virtual_functions(CARD, 1) as [address]:
+        [name] = interfaces(address)
+        ip("link", "set", CARD, "up")
+        before = host.facts(name)[0]
+        assert before.function is not None
+        assert before.function.number == 0
+        host.give(new_pod, name)
+        for words in (("vlan", "100", "qos", "3"), ("trust", "on"), ("spoofchk", "off")):
+            ip("link", "set", CARD, "vf", "0", *words)
+        ip("link", "set", CARD, "vf", "0", "mac", "52:54:00:4b:41:77")
+        assert host.take_back(new_pod) == ()
+        now = host.facts(name)[0]
+        wanted = replace(before.function, mac="52:54:00:4b:41:77", vlan=100, qos=3, trust=True, spoof_check=False)
+        assert (now.function, now.link.mac) == (wanted, "52:54:00:4b:41:77")
+    ip("link", "set", CARD, "down")
+
+
+def test_what_a_pod_sets_of_the_functions_of_its_card_is_set_back(host: Host, new_pod: Pod) -> None:
+    with virtual_functions(CARD, 2):
+        ip("link", "set", CARD, "up")
+        ip("link", "set", CARD, "vf", "1", "vlan", "7", "qos", "2")
+        before = host.facts(CARD)
+        assert [each.vlan for each in before[0].functions] == [0, 7]
+        host.give(new_pod, CARD)
+        for words in (("vlan", "66"), ("trust", "on"), ("spoofchk", "off"), ("rate", "10")):
+            new_pod.run("ip", "link", "set", "net1", "vf", "1", *words)
+        assert host.take_back(new_pod) == ()
+        assert host.is_as(*before)
+    ip("link", "set", CARD, "down")
 
 
 def test_a_card_goes_into_a_pod_without_its_functions(host: Host, new_pod: Pod, function: str) -> None:
