@@ -45,14 +45,14 @@ class Node:
         self.preparing = PreparingClient(self.places.prepare_socket)
         self.attaching = AttachingClient(self.places.attach_socket)
         self._output = directory / "output"
-        self.descriptors = tuple(new_namespace() for _ in range(3))
+        self.descriptors = tuple(new_namespace() for _ in range(4))
         for descriptor in self.descriptors:
             stack.callback(os.close, descriptor)
-        self.host, pod, wire = self.descriptors
+        self.host, pod, wire, other = self.descriptors
         self.kernel = NetlinkKernel(host=f"/proc/self/fd/{self.host}")
         stack.callback(self.kernel.close)
         self.machine = Machine(kernel=self.kernel, offloads=EthtoolOffloads(), programs=BpfPrograms())
-        self.pod_netns = f"/proc/self/fd/{pod}"
+        self.pod_netns, self.other_netns = f"/proc/self/fd/{pod}", f"/proc/self/fd/{other}"
         other_ends = self.kernel.open(f"/proc/self/fd/{wire}")
         self.devices = tuple(self._device(other_ends, number) for number in (1, 2))
         other_ends.close()
@@ -68,12 +68,12 @@ class Node:
         host.add_route(index, Route(destination=f"198.51.{number}.0/24", gateway="192.0.2.254", metric=7))
         return host_facts(self.machine, host.link(index).identity)
 
-    def start(self, *flags: str, wait: bool = True) -> subprocess.Popen[str]:
-        """A process; unless told otherwise, once it answers."""
+    def start(self, *flags: str, wait: bool = True, before: str = "") -> subprocess.Popen[str]:
+        """A process; unless told otherwise, once it answers. ``before`` it begins, it does this in its own code."""
         flags = (f"--runtime-dir={self.places.runtime_dir}", f"--cdi-root={self.cdi}", *flags)
         with self._output.open("w") as output:
             process = subprocess.Popen(
-                [sys.executable, "-c", ENTER, str(self.host), *flags],
+                [sys.executable, "-c", before + ENTER, str(self.host), *flags],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
