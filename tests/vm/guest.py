@@ -19,6 +19,7 @@ from tests.vm.kernel import GUEST, Kernel
 
 FOLDER = "/run/knd-vm"  # the folder of the run, inside
 BOOT_SECONDS = 300.0
+WITH_US = ("setpriv", "--pdeathsig", "KILL")  # the guest ends with this process, however that ends
 PASSED_ON = ("PATH", "HOME", "LANG", "VIRTUAL_ENV", "TERM", "NO_COLOR", "FORCE_COLOR", "CI")
 PREFIXES = ("KND_", "PYTEST_", "COVERAGE_")
 
@@ -51,7 +52,7 @@ class Guest:
     def _process(self) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
         output, into = os.pipe()
         errors = (self.folder / "qemu.log").open("wb")
-        words = qemu.command(self._kernel, self.folder, into)
+        words = [*WITH_US, *qemu.command(self._kernel, self.folder, into)]
         process = subprocess.Popen(
             words, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, pass_fds=[into], start_new_session=True
         )
