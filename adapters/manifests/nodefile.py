@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import select
+import stat
 from collections.abc import Callable
 
 from adapters.manifests.changes import PathChanges
@@ -89,7 +91,7 @@ class NodeFile:
     def _content(self) -> str | None:
         """The text; None when there is no such file."""
         try:
-            with open(self._path, encoding="utf-8") as file:
+            with open(self._path, encoding="utf-8", opener=_opened) as file:
                 text = file.read(MOST_BYTES + 1)
         except FileNotFoundError:
             return None
@@ -111,3 +113,12 @@ class NodeFile:
             kept = "the last good one stays in force" if self._config is not None else "nothing is in force"
             log.error("node configuration refused, %s: %s", kept, problem)
         self._problem = problem
+
+
+def _opened(path: str, flags: int) -> int:
+    """A regular file only: others make whoever opens or reads them wait."""
+    descriptor = os.open(path, flags | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "is no regular file")
+    return descriptor

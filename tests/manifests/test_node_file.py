@@ -122,6 +122,12 @@ def test_a_bad_file_keeps_the_last_good_one_in_force_and_says_why(path: Path, ca
     assert followed.ended()
 
 
+def test_what_is_no_file_keeps_nobody_waiting(path: Path) -> None:
+    path.parent.mkdir()
+    os.mkfifo(path)
+    assert "is no regular file" in NodeFile(str(path), "dra.net").problem
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"a: [", b"\xff\xfe", b"x: 1", b"- 1", b"#" * (nodefile.MOST_BYTES + 1), None], ids=repr
 )
