@@ -49,7 +49,8 @@ def data(node: WholeNode, claim: ClaimRef) -> dict[str, object]:
 def test_a_pod_lives_on_leases_that_are_kept_whatever_restarts_and_given_back_at_its_end(node: WholeNode) -> None:
     card = node.add_card("card0")
     before = node.host.facts(card)
-    four = Server4(seconds=8, options={3: ROUTER, 6: ROUTER})
+    soon_again = {58: (2).to_bytes(4, "big"), 59: (40).to_bytes(4, "big")}  # T1, T2
+    four = Server4(seconds=60, options={3: ROUTER, 6: ROUTER, **soon_again})
     six = Server6(rapid=True, preferred=40, valid=60, solicits=True)
     up = node.up()
     node.ready("card0")
@@ -90,7 +91,7 @@ def test_a_server_that_is_silent_delays_no_other_claim_of_the_same_pod(node: Who
     slow = node.claim(POD, "card0", "slow", interface={"name": "net1", "dhcp": True})
     quick = node.claim(POD, "card1", "quick", interface={"name": "net2"})
     with pytest.raises(Failure, match="failed for ResourceClaim slow: device card0: no DHCPv4 server gave an address"):
-        node.kubelet.prepare(DEFAULT_DRIVER, (slow, quick))
+        node.kubelet.prepare(DEFAULT_DRIVER, (slow, quick), 12.0)
     lines = node.log().splitlines()
     prepared = next(index for index, line in enumerate(lines) if "prepared 1 device(s)" in line)
     failed = next(index for index, line in enumerate(lines) if "prepare failed" in line)

@@ -8,6 +8,7 @@ from random import Random
 
 from agent.domain.dhcp import offered
 from agent.domain.dhcp.bootp import ANY, BOOTREPLY, BOOTREQUEST, Message, decode, encode
+from agent.domain.dhcp.conversation import Conversation
 from agent.domain.dhcp.ethernet import BROADCAST, Datagram, build, mac_bytes, read
 from agent.domain.dhcp.exchange import MAX_LIFETIME, Phase, Retransmission, phase, times
 from ports.dhcp import Heard, Lease
@@ -32,28 +33,12 @@ EVERYBODY = "255.255.255.255"
 REQUESTS = 4  # sent for one offer before another one is looked for
 
 
-class Conversation:
-    """What all of them have in common: one transaction id, frames out, messages in."""
+class Talk(Conversation):
+    """One of IPv4: messages with one transaction id, in UDP datagrams of our own making."""
 
     def __init__(self, mac: str, now: float, dice: Random) -> None:
-        self.lease: Lease | None = None
-        self.refused = ""
-        self.wake = now
-        self._mac, self._dice, self._began = mac, dice, now
+        super().__init__(mac, now, dice)
         self._xid = dice.getrandbits(32)
-        self._pace = Retransmission(dice)
-
-    @property
-    def over(self) -> bool:
-        """Whether the server has spoken."""
-        return self.lease is not None or bool(self.refused)
-
-    def due(self, now: float) -> tuple[bytes, ...]:
-        """The frames to be sent now."""
-        if self.over or now < self.wake:
-            return ()
-        self.wake = now + self._pace.next()
-        return (self._speak(now),)
 
     def feed(self, heard: Heard, now: float) -> tuple[bytes, ...]:
         """Take a frame in: only what answers this conversation counts."""
@@ -65,9 +50,6 @@ class Conversation:
             return ()
         self._listen(message, datagram, now)
         return self.due(now)
-
-    def _speak(self, now: float) -> bytes:
-        raise NotImplementedError
 
     def _listen(self, message: Message, datagram: Datagram, now: float) -> None:
         raise NotImplementedError
@@ -100,7 +82,7 @@ class Conversation:
         )
 
 
-class Acquire(Conversation):
+class Acquire(Talk):
     """INIT, SELECTING, REQUESTING: the first offer is taken. A server that takes it back is asked once more from the start.
 
     ``hint`` is an address that we had before and would like again.
@@ -111,7 +93,7 @@ class Acquire(Conversation):
         self._hint = hint
         self._offer: tuple[bytes, bytes] | None = None  # server identifier and address, packed
 
-    def _speak(self, now: float) -> bytes:
+    def _said(self, now: float) -> bytes:
         if self._offer is not None and self._pace.sent > REQUESTS:
             self._look_again(now)
         if self._offer is None:
@@ -132,19 +114,17 @@ class Acquire(Conversation):
 
     def _look_again(self, now: float) -> None:
         self._offer, self._hint = None, ""
-        self._pace = Retransmission(self._dice)
-        self._pace.next()
-        self.wake = now + self._pace.next()
+        self._pause(now)
 
 
-class Extend(Conversation):
+class Extend(Talk):
     """RENEWING and REBINDING: the server that gave it is asked directly, later any server."""
 
     def __init__(self, mac: str, lease: Lease, now: float, dice: Random) -> None:
         super().__init__(mac, now, dice)
         self._old = lease
 
-    def _speak(self, now: float) -> bytes:
+    def _said(self, now: float) -> bytes:
         own = self._old.address.partition("/")[0]
         payload = self._message(REQUEST, now, _STANDARD, ciaddr=own)
         if phase(self._old, now) in (Phase.BOUND, Phase.RENEWING):
@@ -159,7 +139,7 @@ class Extend(Conversation):
             self.refused = f"the server does not prolong it{': ' + text if text.isprintable() and text else ''}"
 
 
-class Release(Conversation):
+class Release(Talk):
     """Giving it back: one message that nobody answers."""
 
     def __init__(self, mac: str, lease: Lease, now: float, dice: Random) -> None:
@@ -171,7 +151,7 @@ class Release(Conversation):
         """Once it was sent."""
         return self._pace.sent > 0
 
-    def _speak(self, now: float) -> bytes:
+    def _said(self, now: float) -> bytes:
         own, server = self._old.address.partition("/")[0], bytes.fromhex(self._old.server)
         payload = self._message(RELEASE, now, {SERVER_ID: server}, ciaddr=own)
         return self._frame(payload, own, _server(self._old), self._old.server_mac)

@@ -7,6 +7,7 @@ from ipaddress import IPv6Address
 from random import Random
 
 from agent.domain.dhcp import message6, neighbour
+from agent.domain.dhcp.conversation import Conversation
 from agent.domain.dhcp.ethernet import Datagram, build, mac_bytes, read
 from agent.domain.dhcp.exchange import MAX_LIFETIME, Phase, Retransmission, phase, times
 from agent.domain.dhcp.message6 import Given, Message, Option
@@ -31,29 +32,13 @@ class _Offer:
     preference: int
 
 
-class Conversation:
-    """What all of them have in common: who we are, one transaction id, frames out, messages in."""
+class Talk(Conversation):
+    """One of IPv6: messages with our identity and one transaction id, to all servers at once."""
 
     def __init__(self, mac: str, now: float, dice: Random) -> None:
-        self.lease: Lease | None = None
-        self.refused = ""
-        self.wake = now
-        self._mac, self._dice, self._began = mac, dice, now
+        super().__init__(mac, now, dice)
         self._xid = dice.getrandbits(24)
-        self._pace = Retransmission(dice)
         self._duid, self._iaid = DUID_LL + mac_bytes(mac), mac_bytes(mac)[-4:]
-
-    @property
-    def over(self) -> bool:
-        """Whether the server has spoken."""
-        return self.lease is not None or bool(self.refused)
-
-    def due(self, now: float) -> tuple[bytes, ...]:
-        """The frames to be sent now."""
-        if self.over or now < self.wake:
-            return ()
-        self.wake = now + self._pace.next()
-        return (self._frame(self._speak(now), now),)
 
     def feed(self, heard: Heard, now: float) -> tuple[bytes, ...]:
         """Take a frame in: an answer of this conversation, or somebody who asks where we are."""
@@ -70,6 +55,9 @@ class Conversation:
             return ()
         self._listen(message, datagram, now)
         return self.due(now)
+
+    def _said(self, now: float) -> bytes:
+        return self._frame(self._speak(now), now)
 
     def _speak(self, now: float) -> Message:
         raise NotImplementedError
@@ -98,7 +86,7 @@ class Conversation:
         )
 
 
-class Acquire(Conversation):
+class Acquire(Talk):
     """SOLICIT, or with a server that commits at once the whole of it; else the best offer of the first second."""
 
     def __init__(self, mac: str, now: float, dice: Random, hint: str = "") -> None:
@@ -142,13 +130,11 @@ class Acquire(Conversation):
 
     def _look_again(self, now: float) -> None:
         self._offers, self._chosen, self._hint = [], None, None
-        self._pace = Retransmission(self._dice)
-        self._pace.next()
         self._xid = self._dice.getrandbits(24)
-        self.wake = now + self._pace.next()
+        self._pause(now)
 
 
-class Extend(Conversation):
+class Extend(Talk):
     """RENEW to the server that gave it, later REBIND to any."""
 
     def __init__(self, mac: str, lease: Lease, now: float, dice: Random) -> None:
@@ -170,7 +156,7 @@ class Extend(Conversation):
             self.refused = f"the server does not prolong it (status {message6.given(message, self._iaid)[1]})"
 
 
-class Release(Conversation):
+class Release(Talk):
     """Giving it back; the server confirms, and if it does not, we have said it often enough."""
 
     def __init__(self, mac: str, lease: Lease, now: float, dice: Random) -> None:
