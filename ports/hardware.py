@@ -42,9 +42,17 @@ class PciFacts:
     errors: tuple[int, ...] = ()
 
     @property
+    def switches(self) -> tuple[str, ...]:
+        """The upstream ports of the PCIe switches above it, the outermost first.
+
+        Below the root port each switch is two bridges: its upstream port, and the downstream port that leads here.
+        """
+        return self.bridges[1:-1:2]
+
+    @property
     def switch(self) -> str | None:
-        """The upstream port of the nearest PCIe switch: what its downstream port is plugged into below the root port."""
-        return self.bridges[-2] if len(self.bridges) > 2 else None
+        """The upstream port of the nearest PCIe switch."""
+        return self.switches[-1] if self.switches else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -22,6 +22,8 @@ Print the devices that this node would publish in its ResourceSlices, as the API
   knd devices -o json | jq       the same for programs
   knd devices --filter ''        with everything that a filter hides
 
+A device that is in a pod stays published; who looks at the host, as this does, does not see its interface there.
+
 A filter or a class can be tried out here first: --filter takes the same expression as knd dra does, --node-config the same
 file. Nothing is changed, no cluster is needed, and no privilege either (names of TCX programs are shown to root only).
 --sysfs-root takes a copy of another machine's /sys.

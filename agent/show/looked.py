@@ -84,9 +84,13 @@ def looked(chosen: argparse.Namespace) -> Looked:
 
 
 def said(text: str) -> None:
-    """Print it; a reader that has had enough (``| head``) is no error."""
+    """Print it; a reader that has had enough (``| head``) is no error.
+
+    Names may hold what a terminal takes for commands; that is not passed on.
+    """
+    shown = "".join(char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in text)
     try:
-        sys.stdout.write(text)
+        sys.stdout.write(shown)
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left must not fail at the end again

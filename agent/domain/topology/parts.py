@@ -46,8 +46,8 @@ class Part:
 
     @property
     def switches(self) -> tuple[str, ...]:
-        """The upstream ports of the PCIe switches above it, the outermost first: every second bridge below the root port."""
-        return self.bridges[1:-1:2]
+        """The upstream ports of the PCIe switches above it, the outermost first."""
+        return self.hardware.function.switches
 
 
 def parts(

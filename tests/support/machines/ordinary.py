@@ -92,6 +92,7 @@ def odd(root: Path) -> Machine:
     made.net("virtual", "net-aaaa", {"uevent": "DEVTYPE=vxlan"})
     made.net("virtual", "größe☃", {"operstate": "notpresent"})
     made.net("virtual", b"raw\xff\xfe", {})
+    made.net("virtual", "red\x1b[31m", {})
     made.net("virtual", "tap0", {"tun_flags": "0x1002", "type": "65534"})
     made.net("virtual", "plain0", {"mtu": "nonsense", "flags": "", "speed": "-1", "duplex": "unknown"})
     return made
