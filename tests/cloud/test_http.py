@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from adapters.cloud import address
 from adapters.cloud.credentials import Credentials
@@ -150,6 +152,28 @@ def test_a_server_that_hangs_behind_tls_is_left_and_the_thread_ends(server: Fake
 def test_what_is_no_http_is_a_failure_and_nothing_else(said: bytes) -> None:
     with talking(lambda connection: connection.sendall(said)) as url:
         assert failure(url).code in (Code.UNAVAILABLE, Code.DEADLINE)
+
+
+HTTP = st.lists(
+    st.binary(max_size=40)
+    | st.sampled_from(
+        [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.0 204\r\n", b"\r\n", b"Content-Length: 3\r\n", b": \r\n", b"{}"]
+    )
+    | st.sampled_from(
+        [b"Transfer-Encoding: chunked\r\n", b"2\r\n{}\r\n", b"0\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"]
+    ),
+    max_size=6,
+).map(b"".join)
+
+
+@settings(max_examples=60)
+@given(HTTP)
+def test_any_bytes_are_an_answer_or_a_failure(said: bytes) -> None:
+    with talking(lambda connection: connection.sendall(said)) as url:
+        try:
+            assert client(url).call("server", GET, LONG).status >= 100
+        except Failure as found:
+            assert found.code in (Code.UNAVAILABLE, Code.DEADLINE)
 
 
 def test_an_answer_without_end_is_cut_off() -> None:
