@@ -15,12 +15,12 @@ from tests.vm import packages
 NEEDED = (
     *("virtio_pci", "virtio_console", "virtio_rng", "9p", "9pnet_virtio", "overlay"),
     *("virtio_net", "e1000e", "vmxnet3", "igb", "igbvf"),
-    *("veth", "bridge", "dummy", "8021q", "ipvlan", "macvlan", "vrf", "ifb", "vxlan", "tun"),
+    *("veth", "bridge", "bonding", "dummy", "8021q", "ipvlan", "macvlan", "vrf", "ifb", "vxlan", "tun"),
     *("sch_htb", "sch_fq", "sch_prio", "sch_sfq", "sch_tbf", "cls_flower", "cls_matchall", "cls_u32", "cls_fw"),
     *("act_gact", "act_vlan", "act_police"),
     *("sch_ingress", "cls_bpf", "act_mirred", "ib_core", "ib_uverbs", "rdma_cm", "rdma_ucm"),
 )
-ARGUMENTS = {"dummy": "numdummies=0", "ifb": "numifbs=0"}  # else each makes devices of its own when it is loaded
+ARGUMENTS = {"dummy": "numdummies=0", "ifb": "numifbs=0", "bonding": "max_bonds=0"}  # no devices when it is loaded
 STOCK_RDMA = ("crc32_generic", "rdma_rxe")  # the checksum is asked for by name, which finds no dependency
 
 

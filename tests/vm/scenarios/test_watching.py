@@ -15,14 +15,14 @@ import pytest
 from ports.devices import Device
 from tests.support.watching import Watching
 from tests.vm.scenarios import rdma
-from tests.vm.scenarios.cards import NET, PCI, virtual_functions
+from tests.vm.scenarios.cards import PCI, virtual_functions
 from tests.vm.scenarios.pods import Pod, ip
 
 pytestmark = pytest.mark.vm
 SOON = 20.0  # seconds
 NODE = "198.51.100.5"
 CARD, PORT, INTERFACE = "pci-0000-81-00-0", "0000:81:00.0", "enp129s0"
-FUNCTION = "pci-0000-81-10-0"
+FUNCTIONS = "pci-0000-81-10-"
 PLUGGED = "0000:83:00.0"
 
 
@@ -58,11 +58,17 @@ def test_a_renamed_card_is_the_same_device(watching: Watching) -> None:
 
 
 def test_virtual_functions_come_and_go(watching: Watching) -> None:
+    """Only the virtual functions' events come; the card is told of them nevertheless."""
+
+    def functions(devices: dict[str, Device]) -> object:
+        there = sum(name.startswith(FUNCTIONS) for name in devices)
+        return there if attribute(devices[CARD], "sriovVfs") == there else None
+
     made = virtual_functions(INTERFACE, 2)
-    told("virtual functions", watching.seconds(made.__enter__, lambda devices: FUNCTION in devices))
+    told("virtual functions", watching.seconds(made.__enter__, lambda devices: functions(devices) == 2))
     told(
         "virtual functions gone",
-        watching.seconds(lambda: made.__exit__(None, None, None), lambda devices: FUNCTION not in devices),
+        watching.seconds(lambda: made.__exit__(None, None, None), lambda devices: functions(devices) == 0),
     )
 
 
@@ -102,23 +108,25 @@ def test_a_card_goes_to_a_pod_and_comes_back_the_same(watching: Watching, new_po
 
 
 def test_what_a_vlan_with_the_nodes_address_stands_on_is_not_offered(watching: Watching) -> None:
-    lower = NET / "enp70s0"
-    assert lower.exists()
-    ip("link", "set", lower.name, "up")
-    ip("link", "add", "node100", "link", lower.name, "type", "vlan", "id", "100")
+    cards = {"enp65s0": "pci-0000-41-00-0", "enp68s0": "pci-0000-44-00-0"}
+    ip("link", "add", "bond0", "type", "bond", "mode", "active-backup")
     try:
+        for card in cards:
+            ip("link", "set", card, "down", "master", "bond0")
+        ip("link", "set", "bond0", "up")
+        ip("link", "add", "node100", "link", "bond0", "type", "vlan", "id", "100")
+        watching.until(lambda devices: {"bond0", "node100"} <= devices.keys())
         ip("link", "set", "node100", "up")
         told(
             "uplink",
             watching.seconds(
                 lambda: ip("address", "add", f"{NODE}/24", "dev", "node100"),
-                lambda devices: not {"node100", "pci-0000-46-00-0"} & devices.keys(),
+                lambda devices: not {"bond0", "node100", *cards.values()} & devices.keys(),
             ),
         )
     finally:
-        ip("link", "delete", "node100")
-        ip("link", "set", lower.name, "down")
-    watching.until(lambda devices: "pci-0000-46-00-0" in devices)
+        ip("link", "delete", "bond0")
+    watching.until(lambda devices: set(cards.values()) <= devices.keys())
 
 
 def _write(path: Path) -> None:
