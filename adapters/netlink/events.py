@@ -7,8 +7,6 @@ them, and on a busy node they are most of the noise.
 
 from __future__ import annotations
 
-import errno
-import logging
 import socket
 import struct
 from collections.abc import Iterable
@@ -17,10 +15,8 @@ from ipaddress import ip_address
 
 from adapters.netlink import addresses, links, routes, routing
 from adapters.netlink.codec import HEADER, attributes, messages
-from ports.errors import Code, Failure
-from ports.touched import EVERYTHING, NOTHING, Touched
-
-log = logging.getLogger("knd.netlink")
+from adapters.talk.listening import heard, join, listening
+from ports.touched import NOTHING, Touched
 
 GROUPS = (1, 4, 5, 7, 8, 9, 11, 19)  # RTNLGRP_LINK, _TC, _IPV4_IFADDR, _IPV4_ROUTE, _IPV4_RULE, the same of IPv6
 NEXTHOPS = 31  # RTNLGRP_NEXTHOP, since Linux 5.3: a route that names a next hop changes with it, silently
@@ -32,11 +28,8 @@ LINK, ADDRESS, ROUTE, RULE, FILTER, NEXTHOP = (
     (44, 45),
     (104, 105),
 )  # RTM_NEW*, _DEL*
-SOL_NETLINK, NETLINK_ADD_MEMBERSHIP = 270, 1
 TC = struct.Struct("=4xi")  # tcmsg, up to the index
-BUFFER_BYTES = 4 << 20
-DATAGRAM = 1 << 16
-AT_ONCE = 128  # events; a reader that rests between two readings leaves half a processor to others
+AT_ONCE = 128  # datagrams
 _ROUTING = Touched(routing=True)
 
 
@@ -57,24 +50,17 @@ class NetlinkEvents:
 
     def read(self) -> Touched:
         """What the next events touched."""
-        touched = NOTHING
-        for _ in range(AT_ONCE):
-            try:
-                data = self._socket.recv(DATAGRAM, socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                break
-            except OSError as error:
-                if error.errno != errno.ENOBUFS:
-                    raise Failure(Code.KERNEL, "network events", str(error)) from error
-                log.info("network events came faster than they were read: everything is looked at again")
-                return EVERYTHING
-            for kind, _flags, _sequence, message in messages(data):
-                touched |= self.meaning(kind, message)
-        return touched
+        return heard(self._socket, AT_ONCE, "network events", self._meanings)
 
     def close(self) -> None:
         """Give the socket up."""
         self._socket.close()
+
+    def _meanings(self, data: bytes) -> Touched:
+        touched = NOTHING
+        for kind, _flags, _sequence, message in messages(data):
+            touched |= self.meaning(kind, message)
+        return touched
 
     def meaning(self, kind: int, message: bytes) -> Touched:
         """What one message says was touched."""
@@ -117,11 +103,7 @@ def _holds(network: bytes, length: int, address: bytes) -> bool:
 
 
 def _subscribed() -> socket.socket:
-    made = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)  # capped by net.core.rmem_max without privilege
-    made.bind((0, 0))
-    for group in GROUPS:
-        made.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
+    made = listening(socket.NETLINK_ROUTE, GROUPS)
     with suppress(OSError):  # an older kernel has none
-        made.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, NEXTHOPS)
+        join(made, NEXTHOPS)
     return made

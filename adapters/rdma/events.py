@@ -6,19 +6,17 @@ without them (before 6.12) has no such group; then device events and the events 
 
 from __future__ import annotations
 
-import errno
 import logging
 import socket
 
 from adapters.rdma import codec
-from ports.errors import Code, Failure
-from ports.touched import EVERYTHING, NOTHING, Touched
+from adapters.talk.listening import heard, listening
+from ports.touched import NOTHING, Touched
 
 log = logging.getLogger("knd.rdma")
 
 NOTIFY = 4  # RDMA_NL_GROUP_NOTIFY, rdma/rdma_netlink.h
-SOL_NETLINK, NETLINK_ADD_MEMBERSHIP = 270, 1
-AT_ONCE = 64  # events
+AT_ONCE = 64  # datagrams
 
 
 class RdmaEvents:
@@ -33,24 +31,18 @@ class RdmaEvents:
 
     def read(self) -> Touched:
         """What the next events touched."""
-        touched = NOTHING
-        for _ in range(AT_ONCE):
-            try:
-                data = self._socket.recv(1 << 16, socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                break
-            except OSError as error:
-                if error.errno != errno.ENOBUFS:
-                    raise Failure(Code.KERNEL, "RDMA events", str(error)) from error
-                log.info("RDMA events came faster than they were read: everything is looked at again")
-                return EVERYTHING
-            for _kind, _flags, _sequence, message in codec.messages(data):
-                touched |= meaning(message)
-        return touched
+        return heard(self._socket, AT_ONCE, "RDMA events", _meanings)
 
     def close(self) -> None:
         """Give the socket up."""
         self._socket.close()
+
+
+def _meanings(data: bytes) -> Touched:
+    touched = NOTHING
+    for _kind, _flags, _sequence, message in codec.messages(data):
+        touched |= meaning(message)
+    return touched
 
 
 def meaning(message: bytes) -> Touched:
@@ -65,15 +57,7 @@ def meaning(message: bytes) -> Touched:
 def subscribe() -> RdmaEvents | None:
     """The notifications; None where the kernel has none, or no RDMA at all."""
     try:
-        made = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, codec.NETLINK_RDMA)
+        return RdmaEvents(listening(codec.NETLINK_RDMA, (NOTIFY,)))
     except OSError as error:
-        log.info("no RDMA notifications: %s", error)
-        return None
-    try:
-        made.bind((0, 0))
-        made.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, NOTIFY)
-    except OSError as error:
-        made.close()
         log.info("no RDMA notifications, device events have to do: %s", error)
         return None
-    return RdmaEvents(made)

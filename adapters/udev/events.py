@@ -6,20 +6,16 @@ their own network namespace only, all others in all.
 
 from __future__ import annotations
 
-import errno
-import logging
 import re
 from contextlib import suppress
 
 import pyudev
 
+from adapters.talk.listening import BUFFER_BYTES, lost
 from ports.errors import Code, Failure
-from ports.touched import EVERYTHING, NOTHING, Touched
-
-log = logging.getLogger("knd.udev")
+from ports.touched import NOTHING, Touched
 
 NET, PCI, RDMA, AUXILIARY = "net", "pci", "infiniband", "auxiliary"
-BUFFER_BYTES = 4 << 20
 AT_ONCE = 64  # events
 FUNCTION = re.compile(r"/([0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f])(?=/|$)")
 
@@ -42,10 +38,7 @@ class DeviceEvents:
             try:
                 device = self._monitor.poll(0) if self._monitor else None
             except OSError as error:
-                if error.errno != errno.ENOBUFS:
-                    raise Failure(Code.KERNEL, "device events", str(error)) from error
-                log.info("device events came faster than they were read: everything is looked at again")
-                return EVERYTHING
+                return lost(error, "device events")
             if device is None:
                 break
             touched |= meaning(device.subsystem or "", device.device_path, device.properties.get("IFINDEX", ""))

@@ -171,7 +171,7 @@ def test_lost_events_are_everything_and_do_no_harm(
     listened = socket.socket(fileno=descriptor)
     listened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
     listened.detach()
-    caplog.set_level("INFO", "knd.netlink")
+    caplog.set_level("INFO", "knd.events")
     for mtu in range(1000, 1400):
         real.host.set_mtu(index, mtu)
     assert listening.until(EVERYTHING).everything

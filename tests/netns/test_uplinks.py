@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from adapters.netlink.kernel import NetlinkKernel
+from adapters.netlink.routing import RTPROT_RA
 from ports.devices import Address, Route, Rule
 from tests.netns.world import RealWorld
 from tests.support.eventually import eventually
@@ -90,7 +91,7 @@ def test_a_link_below_the_way_out_is_needed_at_once(real: RealWorld, kernel: Net
     real.host.add_address(child, Address(prefix="198.18.0.5/24"))
     real.host.set_up(child, True)
     real.host.add_route(child, Route(destination="0.0.0.0/0", gateway="198.18.0.1"))
-    assert kernel.why_needed(index) == f"is below interface #{child}, which is the node's way out"
+    assert kernel.why_needed(index).startswith(f"is below interface #{child}, which leads to ")
     assert kernel.uplinks().keys() == {index, child}
 
 
@@ -104,6 +105,17 @@ def test_a_bridge_with_the_nodes_address_needs_its_ports(real: RealWorld, kernel
     real.host.set_up(bridge, True)
     assert kernel.uplinks().keys() == {bridge, *ports}
     assert all(kernel.why_needed(port) for port in ports)
+
+
+def test_a_router_that_advertises_itself_in_a_family_that_the_node_does_not_need_is_none_of_its(
+    real: RealWorld, index: int
+) -> None:
+    real.host.add_route(index, Route(destination="::/0", gateway="2001:db8::1", protocol=RTPROT_RA))
+    for needed, expected in (((NODE,), set()), ((NODE, NODE6), {index}), ((), {index})):
+        kernel = NetlinkKernel(host=real.host_path(), needed=needed)
+        assert kernel.uplinks().keys() == expected
+        assert bool(kernel.why_needed(index)) == bool(expected)
+        kernel.close()
 
 
 def test_asking_before_a_move_takes_no_dump_of_routes_or_of_all_links(
