@@ -1,9 +1,10 @@
 """What flaps is told at once, and then ever more rarely; its newest value always comes, and nothing else waits for it.
 
-Each device has a pace of its own. A change of what flaps by nature (state, speed, capacity, taints) makes the next wait
-longer, twice as long each time, from half a second to a minute; others do so ten times more slowly, and the pace is
-forgotten after two minutes without a change. Bad news does not wait: a device that is gone and a taint that is new are
-told at once, so that it is their end that is held back while a link flaps.
+Each device has a pace of its own. Four changes are free: a link that goes and comes back, and the taint that goes with it.
+Each further change of what flaps by nature (state, speed, capacity, taints) makes the next wait twice as long, from half a
+second to a minute; others do so ten times more slowly, and the pace is forgotten after two minutes without a change. Bad
+news does not wait: a device that is gone and a taint that is new are told at once, so that it is their end that is held
+back while a link flaps.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from ports.devices import AttributeValue, Device
 
 FIRST, LONGEST = 0.5, 60.0  # seconds to wait after a change
+FREE = 4  # changes that make the next one not wait
 FORGOTTEN = 120.0  # seconds without a change
 FLAPPING, OTHER, GONE = 1.0, 0.1, 0.25  # what a change adds to the steps
 VOLATILE = frozenset({"state", "linkSpeed", "duplex", "rdmaState", "rdmaRate", "lldpSystem", "lldpPort", "lldpChassis"})
@@ -85,7 +87,7 @@ def _same(before: Device | None, after: Device) -> bool:
 
 
 def _wait(steps: float) -> float:
-    return min(LONGEST, FIRST * 2.0 ** (int(steps) - 1)) if steps >= 1 else 0.0
+    return min(LONGEST, FIRST * 2.0 ** (int(steps) - FREE - 1)) if steps >= FREE + 1 else 0.0
 
 
 def _is_bad_news(before: Device | None, after: Device) -> bool:

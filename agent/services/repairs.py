@@ -8,7 +8,7 @@ from agent.domain.damping import FLAPPING, Pace
 from agent.services.losses import Losses
 
 log = logging.getLogger("knd.publishing")
-QUARREL = 4  # repairs in a row after which people are told
+QUARREL = 6  # repairs in a row after which people are told
 TEXT = "somebody keeps changing or deleting this node's ResourceSlices; they are repaired ever more rarely"
 
 

@@ -279,8 +279,9 @@ def test_a_quarrel_that_ended_is_over_when_the_slices_are_right_again() -> None:
 def test_a_repair_that_is_held_back_does_not_hold_back_a_change_of_ours() -> None:
     bench = Bench()
     bench.show(device("ens1", mtu=1500))
-    bench.edit(lambda body: {**body, "spec": {**body["spec"], "devices": []}})
-    bench.publisher.look()
+    for _ in range(QUARREL - 1):
+        bench.edit(lambda body: {**body, "spec": {**body["spec"], "devices": []}})
+        assert bench.publisher.look() is None
     bench.edit(lambda body: {**body, "spec": {**body["spec"], "devices": []}})
     assert bench.publisher.look() == pytest.approx(0.5)
     bench.show(device("ens1", mtu=9000))
@@ -317,7 +318,7 @@ def test_a_flapping_device_is_held_back_and_another_one_is_not() -> None:
     for number in range(600):
         bench.clock.advance(1.0)
         bench.show(device("ens1", state=("down", "up")[number % 2]), device("ens2", mtu=1500))
-    assert bench.writes() < 20
+    assert bench.writes() < 25
     due = bench.show(device("ens1", state="dormant"), device("ens2", mtu=9000))
     assert due is not None
     assert 0 < due <= 60
