@@ -167,7 +167,7 @@ def build(chosen: argparse.Namespace, env: dict[str, str]) -> Frontend:
     others = outside.build(chosen, around)
     others.providers.tell(publishing.wake)
     well = wellness.build(chosen, around, publishing.wake)
-    inventories.tell(publishing.wake, others.providers.wake, well.parts.watch.wake)
+    inventories.tell(well.parts.watch.wake, publishing.wake, others.providers.wake)
     leased = leasehold.build(chosen, around)
     statuses = Statuses(
         driver=driver,

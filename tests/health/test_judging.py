@@ -76,6 +76,15 @@ def test_a_lost_carrier_is_told_at_once_and_tainted_when_it_lasts() -> None:
     assert device.taints() == []
 
 
+def test_what_is_so_at_the_first_look_has_lasted() -> None:
+    device = Device()
+    device.at(100, LOST)
+    assert device.taints() == [("dra.net/carrier-lost", "NoSchedule")]
+    device.at(101, replace(LOST, carrier=True))
+    device.at(102, LOST)
+    assert device.taints() == []
+
+
 @pytest.mark.parametrize("change", ["moved", "set up"])
 def test_a_link_that_was_just_moved_or_set_up_has_time_to_get_a_carrier(change: str) -> None:
     device = Device()

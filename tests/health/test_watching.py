@@ -122,6 +122,13 @@ def test_a_lost_carrier_is_told_everywhere_and_so_is_its_end(node: Node) -> None
     assert node.metric("knd_unhealthy_devices", condition="carrier-lost") == 0
 
 
+def test_what_is_ill_at_the_start_is_tainted_before_anything_is_published(node: Node) -> None:
+    node.inventories.tell(node.parts.watch.wake, lambda: published.append(node.taints("eth1")))
+    published: list[tuple[Taint, ...]] = []
+    node.inventories.put(Inventory(generation=1, devices=(device("eth1", LOST),)))
+    assert published == [(TAINT,)]
+
+
 def test_a_report_keeps_its_time_and_its_edition_while_nothing_changes(node: Node) -> None:
     node.host(eth1=LOST)
     first = node.parts.board.report(-1, 0)
@@ -170,10 +177,11 @@ def test_a_device_that_is_long_under_way_stays_as_it_was(node: Node) -> None:
     node.pods(eth1=LOST)
     node.later(2)
     node.told()
+    assert node.taints("eth1") == (TAINT,)
     for beat in range(2, 6):
         held = HeldDevice(device="eth1", claim=CLAIM, pod=POD, vitals=None, under_way=True)
         node.parts.held.put(HeldState(beat=beat, devices=(held,)))
-        node.later(5)
+        assert node.later(5) > 1, "nothing is due while nothing can be seen"
         assert node.health()["eth1"][0] is Status.UNHEALTHY
         assert node.taints("eth1") == (TAINT,)
     node.pods(beat=7, eth1=replace(WELL, losses=1))
@@ -237,7 +245,6 @@ def test_while_a_link_flaps_single_losses_are_not_told_of(node: Node) -> None:
 
 def test_a_new_policy_changes_taints_at_the_next_look(node: Node) -> None:
     node.host(eth1=LOST)
-    node.later(2)
     assert node.taints("eth1") == (TAINT,)
     node.policy = Health(carrierLost=Lasting(taint="NoExecute"))
     node.parts.watch.look()

@@ -25,7 +25,8 @@ def judge(memory: Memory, seen: Seen, now: float, policy: Health) -> tuple[Memor
         return memory, Verdict(status=Status.UNKNOWN)
     looked = _looked(memory, seen, now, policy)
     texts = dict(_wrong(looked, seen.vitals, now, policy))
-    looked = replace(looked, since={each: looked.since.get(each, _began(each, looked, now)) for each in texts})
+    new = {each: _began(each, looked, now, policy, first=not memory.place) for each in texts}
+    looked = replace(looked, since={each: looked.since.get(each, new[each]) for each in texts})
     findings = tuple(_finding(each, text, looked, now, policy) for each, text in texts.items())
     status = Status.UNHEALTHY if findings else Status.HEALTHY
     return looked, Verdict(status=status, findings=findings, again_at=_again_at(looked, findings, now, policy))
@@ -74,8 +75,12 @@ def _counts(errors: tuple[int, ...]) -> str:
     return ", ".join(f"{count} {kind}" for count, kind in zip(errors, ("fatal", "non-fatal"), strict=False))
 
 
-def _began(condition: Condition, memory: Memory, now: float) -> float:
-    return memory.absent_at if condition is Condition.GONE and memory.absent_at is not None else now
+def _began(condition: Condition, memory: Memory, now: float, policy: Health, *, first: bool) -> float:
+    """What was so before anybody looked has lasted: a restart of ours takes no taint away for a moment."""
+    if condition is Condition.GONE and memory.absent_at is not None:
+        return memory.absent_at
+    lasting = _lasting(policy).get(condition)
+    return now - lasting.afterSeconds if first and lasting is not None else now
 
 
 def _finding(condition: Condition, text: str, memory: Memory, now: float, policy: Health) -> Finding:

@@ -7,6 +7,7 @@ are published, and publishing is woken when they change.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -70,10 +71,13 @@ class HealthWatch:
         self._retainted = retainted
         self._clock = clock
         self._bell = Bell()
+        self._looking = threading.Lock()
         self._kept: dict[str, _Kept] = {}
 
     def wake(self) -> None:
-        """Something may have changed."""
+        """Something may have changed. The first time, devices are judged at once: none is published without its taints."""
+        if not self._kept:
+            self._tried()
         self._bell.ring()
 
     def stop(self) -> None:
@@ -82,16 +86,12 @@ class HealthWatch:
 
     def run(self) -> None:
         """Look after each wake and when it is due, until stopped."""
-        due: float | None = 0.0
+        due = 0.0
         while not self._bell.closed:
             self._bell.wait(due)
             if self._bell.closed:
                 return
-            try:
-                due = self.look()
-            except Exception:
-                log.exception("the health of devices could not be judged")
-                due = LONGEST
+            due = self._tried()
             self._bell.pause(SPACING)
 
     def tainted(self, device: Device) -> Device:
@@ -101,6 +101,18 @@ class HealthWatch:
 
     def look(self) -> float:
         """Judge all devices once, and tell what is new; seconds until the next look is due."""
+        with self._looking:
+            return self._look()
+
+    def _tried(self) -> float:
+        """A defect costs one look and not all later ones."""
+        try:
+            return self.look()
+        except Exception:
+            log.exception("the health of devices could not be judged")
+            return LONGEST
+
+    def _look(self) -> float:
         devices = self._inventories.bare()
         if devices is None:
             return LONGEST
@@ -117,7 +129,7 @@ class HealthWatch:
     def _judged(self, name: str, sight: Sight, policy: Health) -> _Kept:
         before = self._kept.get(name) or _Kept()
         if before.since and sight.is_under_way(name):
-            return before
+            return replace(before, verdict=replace(before.verdict, again_at=None))
         seen, pod = look(name, sight, before.memory.place, before.pod)
         memory, verdict = judge(before.memory, seen, self._clock.monotonic(), policy)
         told = before.since and _told(before.verdict) == _told(verdict)
