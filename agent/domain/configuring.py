@@ -41,8 +41,14 @@ def refitted(device: Configured, check: Check) -> Configured:
     """The device with its platform's values only as far as the check finds nothing wrong in them."""
     if not any(layer.source is Source.PROVIDER for layer in device.layers):
         return device
-    made = _configured(device.allocated, fitted(device.layers, check))
-    return replace(made, notes=(*device.notes, *made.notes))
+    made = fitted(device.layers, check)
+    return replace(
+        device,
+        config=made.layered.config,
+        provenance=made.layered.provenance,
+        layers=made.layers,
+        notes=(*device.notes, *made.notes),
+    )
 
 
 def platform_notes(devices: Iterable[Configured]) -> tuple[str, ...]:

@@ -13,9 +13,11 @@ from agent.domain.claims import Allocated, Configured
 from agent.domain.configuring import refitted
 from agent.domain.defaults import Fitted, fitted, on_this_host
 from agent.domain.layers import Layer, Source, lay
+from agent.domain.leasing import with_leases
 from agent.domain.obstacles import obstacles
 from ports.devices import Address, LinkFacts
 from ports.netconfig import Mistake, NetworkConfig, config_mistakes, decode
+from tests.domain.test_leasing import lease
 from tests.domain.values import facts
 from tests.ports.test_netconfig import EVERYTHING
 
@@ -93,6 +95,19 @@ def test_a_device_configured_without_a_platform_is_left_alone() -> None:
 
 def _everything_is_wrong(config: NetworkConfig) -> Any:
     raise AssertionError("nothing has to be checked")
+
+
+def test_leases_stay_with_a_device_whose_platform_gives_way() -> None:
+    """A platform's routes through the host's network, and a claim that gets an address of another one by DHCP."""
+    host = host_with("10.9.255.4/24")
+    allocated = Allocated(request="r", pool="node1", device="ens1")
+    both = layers(AZURE, {"interface": {"dhcp": True}})
+    leased = with_leases(Configured(allocated=allocated, config=lay(both).config, layers=both), host, (lease(),))
+    made = refitted(leased, on_this_host(host))
+    assert made.leases == leased.leases != ()
+    assert made.config.interface.addresses == ("192.0.2.100/24",)
+    assert 101 not in [route.table for route in made.config.routes or ()]
+    assert made.notes
 
 
 PARTS = st.sampled_from(sorted(EVERYTHING.keys() - {"profile"}))
