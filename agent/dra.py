@@ -178,7 +178,7 @@ def build(chosen: argparse.Namespace, env: dict[str, str]) -> Frontend:
         meter=metrics,
         data=leased.leases.data,
     )
-    leased.renewing.tell(statuses.take)
+    leased.tending.tell(statuses.take)
     preparation = Preparation(
         driver=driver,
         node=node,

@@ -39,6 +39,8 @@ class LeaseBook:
             found = self._shelf.get(claim.uid)
             if found is None or found.standing is Standing.ENDED:
                 found = replace(self._new(claim), kept=found.kept if found else ())
+            if found.standing is Standing.SOUGHT:
+                found = replace(found, since=self._clock.monotonic())
             others = tuple(each for each in found.kept if not is_same(each, kept))
             self._shelf.put(claim.uid, replace(found, kept=(*others, kept)))
         self._changed()

@@ -77,6 +77,7 @@ class Leases:
         have = next((each for each in found.kept if is_same(each, wanted)), None) if found else None
         ended = found is not None and found.standing is Standing.ENDED  # perhaps on its way back to the server just now
         if have is not None and have.lease is not None and not ended and self._fits(have, wanted):
+            self._book.put(claim, have)  # it waits anew
             return have.lease
         hint = have.lease.address.partition("/")[0] if have and have.lease else ""
         lease = self._speaker.acquire(claim, wanted, until, hint)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from agent.domain.leasing import all_sought, lost, with_leases
-from agent.domain.leasing import renewed as renewed_plan
 from agent.domain.planning import plan
+from agent.domain.renewal import renewed as renewed_plan
 from agent.domain.settings import sysctls
 from dataplane.shape import check_shape
 from ports.devices import Address, LinkFacts, Sysctl

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from agent.domain.claims import Allocated, Configured
-from agent.domain.leasing import lost, renewed, with_leases
+from agent.domain.leasing import lost, with_leases
 from agent.domain.planning import plan
+from agent.domain.renewal import renewed
 from ports.dhcp import Kept, Lease, LeasedRoute
 from ports.netconfig import decode
 from tests.contracts.dataplane.contract import CLAIM, POD, call, facts, sandbox

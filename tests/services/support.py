@@ -19,6 +19,7 @@ from agent.services.releases import Releases
 from agent.services.renewing import Renewing
 from agent.services.resources import Resources
 from agent.services.speaking import Speaker
+from agent.services.tending import Tending
 from ports.cluster import Json, Notice
 from ports.dataplane import Call
 from ports.devices import Device, Inventory
@@ -177,16 +178,13 @@ class Bench:
         leases_book = LeaseBook(self.leasings, self.clock)
         speaker = Speaker(channels=self.channels, clock=self.clock, meter=self.meter, dice=Random(1))
         self.leases = Leases(speaker, leases_book, self.clock)
-        self.renewing = Renewing(
-            speaker=speaker,
-            book=leases_book,
-            dataplane=self.dataplane,
-            notices=self.notices,
-            clock=self.clock,
-            meter=self.meter,
-            begin=lambda work: work(),
+        tending = Tending(
+            speaker=speaker, book=leases_book, dataplane=self.dataplane, notices=self.notices, clock=self.clock
         )
-        self.renewing.tell(self.ended.append)
+        tending.tell(self.ended.append)
+        self.renewing = Renewing(
+            tending=tending, book=leases_book, clock=self.clock, meter=self.meter, begin=lambda work: work()
+        )
         self.preparation = Preparation(
             driver=DRIVER,
             node=NODE,

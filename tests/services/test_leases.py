@@ -112,6 +112,13 @@ def test_an_mtu_that_the_device_does_not_have_is_not_taken(bench: Leased) -> Non
     assert bench.steps(SetMtu) == []
 
 
+def test_an_mtu_that_ipv6_cannot_live_with_is_not_taken_where_ipv6_is_leased(bench: Leased) -> None:
+    bench.server4.options[26] = struct.pack("!H", 1000)
+    bench.wants(interface={"ipv6": {"dhcp": True}})
+    assert bench.prepare() == ""
+    assert bench.steps(SetMtu) == []
+
+
 def test_routes_on_the_link_and_gateways_outside_of_the_network_work(bench: Leased) -> None:
     direct = b"\x10\xc6\x12" + bytes(4)
     behind = b"\x18\x0a\x01\x02" + IPv4Address("198.18.0.1").packed

@@ -6,29 +6,18 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address
 from random import Random
 
-from agent.domain.dhcp import offered
 from agent.domain.dhcp.bootp import ANY, BOOTREPLY, BOOTREQUEST, Message, decode, encode
 from agent.domain.dhcp.conversation import Conversation
 from agent.domain.dhcp.ethernet import BROADCAST, Datagram, build, mac_bytes, read
-from agent.domain.dhcp.exchange import MAX_LIFETIME, Phase, Retransmission, phase, times
+from agent.domain.dhcp.exchange import Phase, Retransmission, phase
+from agent.domain.dhcp.lease4 import SERVER_ID, lease_of
 from ports.dhcp import Heard, Lease
 
 CLIENT, SERVER = 68, 67
 DISCOVER, OFFER, REQUEST, ACK, NAK, RELEASE = 1, 2, 3, 5, 6, 7
-REQUESTED, LEASE_TIME, MESSAGE_TYPE, SERVER_ID, PARAMETERS, ERROR_TEXT, MAX_SIZE, T1, T2 = (
-    50,
-    51,
-    53,
-    54,
-    55,
-    56,
-    57,
-    58,
-    59,
-)
+REQUESTED, MESSAGE_TYPE, PARAMETERS, ERROR_TEXT, MAX_SIZE = 50, 53, 55, 56, 57
 WANTED = bytes((1, 121, 3, 33, 6, 15, 119, 26, 51, 54, 58, 59))  # 121 before 3 and 33, as RFC 3442 wants it
 LARGEST = (1472).to_bytes(2, "big")
-SHARES = (0.5, 0.875)
 EVERYBODY = "255.255.255.255"
 REQUESTS = 4  # sent for one offer before another one is looked for
 
@@ -160,29 +149,6 @@ class Release(Talk):
         """There is nothing to hear."""
 
 
-def lease_of(message: Message, datagram: Datagram, now: float) -> Lease | None:
-    """The lease that an ACK (or OFFER) describes; None for one that cannot be used."""
-    options, address = message.options, IPv4Address(message.yiaddr)
-    server, seconds = options.get(SERVER_ID, b""), _seconds(options.get(LEASE_TIME))
-    if not offered.is_host(address) or len(server) != 4 or not seconds:
-        return None
-    at = times(now, seconds, seconds, _seconds(options.get(T1)), _seconds(options.get(T2)), SHARES)
-    return Lease(
-        family=4,
-        address=f"{address}/{offered.prefix_length(options)}",
-        server=server.hex(),
-        server_mac=datagram.source_mac,
-        renew_at=at.renew_at,
-        rebind_at=at.rebind_at,
-        preferred_until=at.preferred_until,
-        valid_until=at.valid_until,
-        routes=offered.routes(options),
-        mtu=offered.mtu(options),
-        dns=offered.dns(options),
-        search=offered.search(options),
-    )
-
-
 _STANDARD = {PARAMETERS: WANTED, MAX_SIZE: LARGEST}
 
 
@@ -193,7 +159,3 @@ def _kind(message: Message) -> int:
 
 def _server(lease: Lease) -> str:
     return str(IPv4Address(bytes.fromhex(lease.server)))
-
-
-def _seconds(packed: bytes | None) -> float | None:
-    return min(float(int.from_bytes(packed, "big")), MAX_LIFETIME) if packed and len(packed) == 4 else None

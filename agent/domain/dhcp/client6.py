@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv6Address
 from random import Random
 
 from agent.domain.dhcp import message6, neighbour
 from agent.domain.dhcp.conversation import Conversation
 from agent.domain.dhcp.ethernet import Datagram, build, mac_bytes, read
-from agent.domain.dhcp.exchange import MAX_LIFETIME, Phase, Retransmission, phase, times
+from agent.domain.dhcp.exchange import Phase, Retransmission, phase
+from agent.domain.dhcp.lease6 import lease_of
 from agent.domain.dhcp.message6 import Given, Message, Option
-from agent.domain.dhcp.names import names
 from ports.dhcp import Heard, Lease
 
 CLIENT, SERVER = 546, 547
 SERVERS = "ff02::1:2"  # All_DHCP_Relay_Agents_and_Servers
 DUID_LL = b"\0\3\0\1"  # from a link-layer address, of Ethernet
 CERTAIN = 255  # the preference that ends the search at once
-SHARES = (0.5, 0.8)
 REQUESTS = 4
 RELEASES = 3
-MOST_SERVERS = 16
 ORDER = b"".join(code.to_bytes(2, "big") for code in (message6.DNS_SERVERS, message6.DOMAINS))
 
 
@@ -175,31 +172,3 @@ class Release(Talk):
 
     def _listen(self, message: Message, datagram: Datagram, now: float) -> None:  # noqa: ARG002 - as the others
         self._heard = message.kind == message6.REPLY
-
-
-def lease_of(message: Message, iaid: bytes, datagram: Datagram, now: float) -> Lease | None:
-    """The lease that a REPLY describes; None for one that gives no address that lasts."""
-    found, status = message6.given(message, iaid)
-    lasting = next((each for each in found if each.preferred), None)
-    if status or lasting is None:
-        return None
-    preferred, valid = min(float(lasting.preferred), MAX_LIFETIME), min(float(lasting.valid), MAX_LIFETIME)
-    at = times(now, preferred, valid, float(lasting.renew), float(lasting.rebind), SHARES)
-    return Lease(
-        family=6,
-        address=f"{lasting.address}/128",
-        server=(message.first(message6.SERVER_ID) or b"").hex(),
-        server_mac=datagram.source_mac,
-        renew_at=at.renew_at,
-        rebind_at=at.rebind_at,
-        preferred_until=at.preferred_until,
-        valid_until=at.valid_until,
-        dns=_servers(message.first(message6.DNS_SERVERS) or b""),
-        search=names(message.first(message6.DOMAINS) or b""),
-    )
-
-
-def _servers(data: bytes) -> tuple[str, ...]:
-    found = (IPv6Address(data[start : start + 16]) for start in range(0, len(data) - len(data) % 16, 16))
-    usable = (str(address) for address in found if not (address.is_multicast or address.is_unspecified))
-    return tuple(dict.fromkeys(usable))[:MOST_SERVERS]
