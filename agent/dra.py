@@ -25,6 +25,7 @@ from adapters.cel.filter import Filter
 from adapters.clock.host import HostClock
 from adapters.health.http import HealthServer
 from adapters.health.metrics import CONTENT_TYPE, Metrics
+from adapters.health.requests import RequestMetrics
 from adapters.kube.cluster import KubeCluster
 from adapters.kubelet.plugin import KubeletPlugin
 from adapters.logs import setup as logs
@@ -214,6 +215,7 @@ def build(chosen: argparse.Namespace, env: dict[str, str]) -> Frontend:
         reports=well.parts.board,
     )
     peers = Peers(dataplane, runtime, clock)
+    metrics.registry.register(RequestMetrics(peers.requests))
     keeper = Keeper(resources, dataplane, runtime, held, clock)
     return Frontend(
         plugin=plugin,

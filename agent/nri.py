@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from adapters.bus.dataplane import AttachingClient
 from adapters.bus.frontends import OutcomesClient, serve_runtime_link
@@ -29,6 +29,7 @@ from agent.services.rdma import RdmaFiles
 from agent.services.reconciling import Reconciler
 from agent.services.refusals import Teller
 from agent.services.sandboxes import Sandboxes
+from agent.services.tally import Counted, Tally
 from ports import options
 from ports.dataplane import Call
 from ports.errors import Failure
@@ -46,10 +47,11 @@ class Link:
 
     plugin: Plugin
     reconciler: Reconciler
+    tally: Tally
 
     def state(self, call: Call) -> RuntimeState:  # noqa: ARG002 - as the port has it
         """The connection now."""
-        return self.plugin.state()
+        return replace(self.plugin.state(), requests=self.tally.counts())
 
     def compare(self, call: Call) -> None:  # noqa: ARG002 - as the port has it
         """Soon, in the reconciler's own thread."""
@@ -95,11 +97,18 @@ def build(chosen: argparse.Namespace) -> Frontend:
     attacher, live = Attacher(dataplane, sender.put, tracer, clock), Live()
     reconciler = Reconciler(dataplane, ledger, live, attacher, clock)
     rdma = RdmaFiles(files=RdmaTree(chosen.sysfs_root), by_cdi=bool(chosen.cdi_root))
+    tally = Tally(clock)
     hooks = Sandboxes(
-        ledger=ledger, attacher=attacher, live=live, reconciler=reconciler, rdma=rdma, refused=refusals.put
+        ledger=ledger,
+        attacher=attacher,
+        live=live,
+        reconciler=reconciler,
+        rdma=rdma,
+        refused=refusals.put,
+        says=tally.says,
     )
-    plugin = Plugin(chosen.nri_socket, chosen.driver_name, hooks, INDEX)
-    link = serve_runtime_link(places.state_socket, Link(plugin=plugin, reconciler=reconciler))
+    plugin = Plugin(chosen.nri_socket, chosen.driver_name, Counted(hooks, tally), INDEX)
+    link = serve_runtime_link(places.state_socket, Link(plugin=plugin, reconciler=reconciler, tally=tally))
     return Frontend(plugin=plugin, link=link, sender=sender, refusals=refusals, reconciler=reconciler, tracer=tracer)
 
 

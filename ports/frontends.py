@@ -14,6 +14,22 @@ from ports.dataplane import Call
 from ports.plan import ClaimRef, PodRef
 from ports.results import AttachedDevice
 
+REQUEST_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)  # seconds; runtimes wait 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RequestCount:
+    """The runtime's requests of one kind that were answered alike (success, failed, noop: the pod is not ours).
+
+    ``within`` has, for each of ``REQUEST_BOUNDS``, how many took no longer than it and longer than the one before; the
+    last is of those that took longer than all. ``seconds`` is what all of them took together.
+    """
+
+    method: str
+    status: str
+    seconds: float
+    within: tuple[int, ...]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RuntimeState:
@@ -24,6 +40,7 @@ class RuntimeState:
     version: str = ""
     request_timeout: float = 0.0
     detail: str = ""
+    requests: tuple[RequestCount, ...] = ()
 
 
 class RuntimeLink(Protocol):

@@ -14,7 +14,7 @@ from agent.services.bell import Bell
 from ports.clock import Clock
 from ports.dataplane import Call, Preparing
 from ports.errors import Failure
-from ports.frontends import RuntimeLink
+from ports.frontends import RequestCount, RuntimeLink
 
 log = logging.getLogger("knd.offering")
 PAUSE = 0.5  # seconds between two looks at the runtime
@@ -56,6 +56,13 @@ class Peers:
         return (
             "" if state.connected else f"the container runtime is not connected{state.detail and ': ' + state.detail}"
         )
+
+    def requests(self) -> tuple[RequestCount, ...]:
+        """What the container runtime has asked for; nothing while nobody tells."""
+        try:
+            return self._runtime.state(self._call()).requests
+        except Failure:
+            return ()
 
     def dataplane_problem(self) -> str:
         """Why the dataplane cannot be used; empty when it can."""

@@ -15,6 +15,7 @@ from agent.services.attaching import Attacher
 from agent.services.live import Live
 from agent.services.rdma import RdmaFiles
 from agent.services.reconciling import Reconciler
+from agent.services.tally import FAILED, NOOP
 from ports.errors import Failure
 from ports.frontends import Refusal
 from ports.inbound import Adjustment, Container, PodSandbox
@@ -26,7 +27,7 @@ log = logging.getLogger("knd.sandboxes")
 
 @dataclass(frozen=True, kw_only=True)
 class Sandboxes:
-    """``RuntimeHooks`` over the ledger and the dataplane. ``refused`` must not block."""
+    """``RuntimeHooks`` over the ledger and the dataplane. ``refused`` must not block; ``says`` hears how it went."""
 
     ledger: LedgerReader
     attacher: Attacher
@@ -34,6 +35,7 @@ class Sandboxes:
     reconciler: Reconciler
     rdma: RdmaFiles
     refused: Callable[[Refusal], None]
+    says: Callable[[str], None]
 
     def run_pod_sandbox(self, sandbox: PodSandbox, deadline: float) -> None:
         """Attach what is prepared for the pod. A failure is told and left to the gate."""
@@ -47,10 +49,12 @@ class Sandboxes:
             self._unreadable(sandbox, gate.untrusted(sandbox, failure))
             return
         if record is None:
+            self.says(NOOP)
             return
         try:
             self._attach(sandbox, record, deadline)
         except Failure:
+            self.says(FAILED)
             log.warning("its containers have to wait until it is attached", extra=about(record))
             self.reconciler.request()
 
@@ -62,6 +66,8 @@ class Sandboxes:
         elif record is not None:
             self._attach_or_refuse(sandbox, record, deadline)
             record = self._trusted(sandbox)
+        if record is None:
+            self.says(NOOP)
         adjustment = Adjustment() if record is None else self.rdma.adjustment(record, container)
         self.live.started(sandbox)
         return adjustment
@@ -71,11 +77,13 @@ class Sandboxes:
         self.live.ended(sandbox.id)
         record, readable = self._readable(sandbox)
         if record is None and readable:
+            self.says(NOOP)
             return
         known = about(record) if record else {"pod": str(sandbox.pod)}
         try:
             detached = self.attacher.detach(sandbox, record, deadline)
         except Failure as failure:
+            self.says(FAILED)
             log.error("not detached yet: %s", failure, extra=known)
             self.reconciler.request()
             return
@@ -128,6 +136,7 @@ class Sandboxes:
 
     def _unreadable(self, sandbox: PodSandbox, failure: Failure) -> None:
         """The dataplane makes the record anew if it can, else the DRA frontend does: both learn of it."""
+        self.says(FAILED)
         self.reconciler.request()
         self.refused(Refusal(pod=sandbox.pod, reason=str(failure)))
 

@@ -51,6 +51,7 @@ class Node:
         self.tracer = KeepingTracer()
         self.outcomes: list[Outcome] = []
         self.refusals: list[Refusal] = []
+        self.said: list[str] = []
         self.live = Live()
         self.files = FixedFiles()
         self.attacher = Attacher(self.dataplane, self.outcomes.append, self.tracer, self.clock)
@@ -64,6 +65,7 @@ class Node:
             reconciler=self.reconciler,
             rdma=RdmaFiles(files=self.files, by_cdi=True),
             refused=self.refusals.append,
+            says=self.said.append,
         )
         self._ids = itertools.count(1)
 

@@ -31,7 +31,10 @@ def scraped() -> str:
 
 
 def test_metrics_are_read_from_the_hosts_network(shared: Cases) -> None:
-    text = shared.in_host(scraped)
+    with shared.cards("counted0"), shared.running({"counted0": None}):
+        text = shared.in_host(scraped)
+    assert 'knd_nri_requests_total{method="RunPodSandbox",status="success"}' in text
+    assert 'knd_nri_request_seconds_count{method="CreateContainer",status="success"}' in text
     assert "\nprocess_start_time_seconds " in text
     assert "\npython_info{" in text
     assert "\nknd_published_devices " in text
