@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from agent.domain.health import NEW, Memory, Verdict, judge, taints
+from agent.domain.health import NEW, Memory, Seen, Verdict, judge, taints
 from agent.services.bell import Bell
 from agent.services.health.board import Board
 from agent.services.health.held import Held, InPods
@@ -35,8 +35,10 @@ class _Kept:
     """What is kept of one device. ``since`` is when its report last changed, in Unix seconds.
 
     ``known`` is the last verdict of somebody who could look: what is not seen has neither got worse nor recovered.
+    ``of`` is what it was judged by: the same gives the same until the verdict says that time may change it.
     """
 
+    of: tuple[Seen, Health] | None = None
     memory: Memory = NEW
     verdict: Verdict = UNKNOWN
     known: Verdict = UNKNOWN
@@ -129,13 +131,17 @@ class HealthWatch:
     def _judged(self, name: str, sight: Sight, policy: Health) -> _Kept:
         before = self._kept.get(name) or _Kept()
         if before.since and sight.is_under_way(name):
-            return replace(before, verdict=replace(before.verdict, again_at=None))
+            return replace(before, of=None, verdict=replace(before.verdict, again_at=None))
         seen, pod = look(name, sight, before.memory.place, before.pod)
-        memory, verdict = judge(before.memory, seen, self._clock.monotonic(), policy)
+        now, due = self._clock.monotonic(), before.verdict.again_at
+        if before.of == (seen, policy) and (due is None or now < due):
+            return before
+        memory, verdict = judge(before.memory, seen, now, policy)
         told = before.since and _told(before.verdict) == _told(verdict)
         known = before.known if verdict.status is Status.UNKNOWN else verdict
         self._telling.changed(name, before.known, known, pod)
         return _Kept(
+            of=(seen, policy),
             memory=memory,
             verdict=verdict,
             known=known,
