@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from adapters.rdma import nldev
@@ -86,10 +86,10 @@ class NetlinkRdma:
 
     def devices(self, links: Iterable[Link]) -> tuple[RdmaDevice, ...]:
         """All RDMA devices of the namespace that this process is in."""
-        here = frozenset(link.identity.ifindex for link in links)
+        here = {link.identity.ifindex: link for link in links}
         return self._about(lambda talk: self._devices(talk, here), ())
 
-    def _devices(self, talk: Talk, here: frozenset[int]) -> tuple[RdmaDevice, ...]:
+    def _devices(self, talk: Talk, here: Mapping[int, Link]) -> tuple[RdmaDevice, ...]:
         return tuple(
             RdmaDevice(
                 rdma=seen.rdma,
@@ -101,10 +101,10 @@ class NetlinkRdma:
             for seen in nldev.devices(talk)
         )
 
-    def _shown_owner(self, rdma: RdmaLink, here: frozenset[int]) -> int | None:
-        """As sysfs tells it, which may be another namespace's."""
-        shown = self._tree.interface(rdma.name)
-        return shown if shown in here else None
+    def _shown_owner(self, rdma: RdmaLink, here: Mapping[int, Link]) -> int | None:
+        """As sysfs tells it, unless that is another namespace's."""
+        link = here.get(self._tree.interface(rdma.name) or 0)
+        return link.identity.ifindex if link is not None and self._tree.belongs(rdma.name, link) else None
 
     def _all(self, namespace: Namespace) -> tuple[RdmaLink, ...]:
         none: tuple[nldev.Seen, ...] = ()

@@ -1,1 +1,1 @@
-"""Events of the host's devices and network."""
+"""Events of the host's devices."""
