@@ -12,7 +12,8 @@ from ipaddress import ip_address, ip_interface, ip_network
 from agent.domain.claims import Configured
 from agent.domain.layers import Layer, Source, lay
 from agent.domain.rdma_only import is_rdma_only
-from ports.devices import SCOPE_LINK, Address, Device, Lifetime, LinkFacts, Route
+from agent.domain.routing import vrf_table
+from ports.devices import MAIN_TABLE, SCOPE_LINK, Address, Device, Lifetime, LinkFacts, Route
 from ports.dhcp import Kept, Lease, LeasedRoute
 from ports.leased import LOST, RTPROT_DHCP
 from ports.netconfig import MIN_IPV6_MTU, MIN_MTU, InterfaceConfig, NetworkConfig, RouteConfig, texts
@@ -92,7 +93,8 @@ def lost(lease: Lease) -> Lease:
 
 
 def _layer(config: NetworkConfig, facts: LinkFacts, leases: tuple[Lease, ...]) -> NetworkConfig:
-    taken = {destination_of(route.destination) for route in config.routes or ()}
+    tables = (None, 0, MAIN_TABLE, vrf_table(config))  # a route of another table says nothing of where a lease's are
+    taken = {destination_of(route.destination) for route in config.routes or () if route.table in tables}
     routes = tuple(
         RouteConfig(
             destination=route.destination,

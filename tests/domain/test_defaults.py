@@ -106,6 +106,7 @@ def test_leases_stay_with_a_device_whose_platform_gives_way() -> None:
     made = refitted(leased, on_this_host(host))
     assert made.leases == leased.leases != ()
     assert made.config.interface.addresses == ("192.0.2.100/24",)
+    assert [route.destination for route in made.config.routes or ()] == ["0.0.0.0/0"], "the lease's, in main"
     assert 101 not in [route.table for route in made.config.routes or ()]
     assert made.notes
 
