@@ -67,7 +67,9 @@ def attribute(name: str, value: AttributeValue) -> Part | None:
     items = value if isinstance(value, tuple) else (value,)
     kind = _kind(items)
     if not kind:
-        return _faulty(Section.ATTRIBUTES, name, Reason.VALUE, "left out: a list of several types")
+        return _faulty(
+            Section.ATTRIBUTES, name, Reason.VALUE, "left out: neither text, number or bool, nor a list of one of them"
+        )
     if kind == "int" and not all(item in limits.INT64 for item in items):
         return _faulty(Section.ATTRIBUTES, name, Reason.VALUE, "left out: a number that does not fit in 64 bits")
     short, mistake = _shortened(items)
@@ -83,7 +85,7 @@ def capacity(name: str, value: int) -> Part:
         return _faulty(Section.CAPACITY, name, Reason.NAME, BAD_NAME)
     if value < 0 or value not in limits.INT64:
         return _faulty(Section.CAPACITY, name, Reason.VALUE, "left out: no number from 0 to 2^63")
-    return Part(section=Section.CAPACITY, name=name, body={"value": limits.quantity(value)})
+    return Part(section=Section.CAPACITY, name=name, body={"value": limits.quantity(int(value))})
 
 
 def taints(given: tuple[Taint, ...]) -> Iterator[Part]:

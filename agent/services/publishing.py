@@ -24,6 +24,7 @@ log = logging.getLogger("knd.publishing")
 SETTLE = 0.05  # seconds in which a burst of changes becomes one write
 SPACING = 0.2  # seconds between two looks
 WATCH = 600.0  # seconds of one watch, at most; the next one goes on where it ended
+SPREAD = 0.5  # seconds over which all nodes begin again when an API server went away
 SHORT = 5.0  # seconds: a watch that ends sooner is not trusted
 LISTED = 1800.0  # seconds after which the slices are listed again, in case an event was missed
 
@@ -99,7 +100,7 @@ class Publishing:
 
     def watch(self) -> None:
         """Wake after each foreign change, until stopped."""
-        backoff, listed = Backoff(), self._clock.monotonic()
+        backoff, listed = Backoff(first=SPREAD), self._clock.monotonic()
         while not self._bell.closed:
             began = self._clock.monotonic()
             failure = self._watch_once()
@@ -110,7 +111,9 @@ class Publishing:
                 continue
             listed = now
             self._publisher.stored.lose()
-            if failure is not None:
+            if (
+                failure is not None and failure.code is not Code.CONFLICT
+            ):  # a version that is too old is no other server
                 self._publisher.again()
             if failure is not None or now - began < SHORT:
                 self._bell.pause(self._patience(backoff, failure))

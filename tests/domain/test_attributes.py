@@ -93,6 +93,13 @@ def test_lists_and_taints_are_extras(
     assert render(made(attributes, taints=taints), DRIVER).extras is extras
 
 
+@pytest.mark.parametrize("value", [None, 1.5, [1], (1, (2,)), b"x"])
+def test_a_value_of_no_type_that_there_is_costs_itself(value: Any) -> None:
+    body, losses = rendered({"dra.net/odd": value, "dra.net/mtu": 1500})
+    assert body["attributes"] == {"dra.net/mtu": {"int": 1500}}
+    assert len(losses) == 1
+
+
 def test_an_empty_list_says_nothing() -> None:
     assert rendered({"dra.net/names": ()}) == ({"name": "ens1"}, [])
 
@@ -133,8 +140,8 @@ def test_quantities_are_as_the_server_writes_them(value: int, text: str) -> None
         ("d" * 64 + "/a", "x", "no identifier"),
         ("dra.net/big", 2**63, "64 bits"),
         ("dra.net/small", -(2**63) - 1, "64 bits"),
-        ("dra.net/mixed", (1, "a"), "several types"),
-        ("dra.net/mixed", (1, True), "several types"),
+        ("dra.net/mixed", (1, "a"), "list of one of them"),
+        ("dra.net/mixed", (1, True), "list of one of them"),
         ("dra.net/list", (1, 2**63), "64 bits"),
     ],
 )
