@@ -42,8 +42,9 @@ class Looking:
         hardware = {index: facts for index, facts in sight.hardware.items() if index in links}
         hardware |= self._facts(links[index] for index in due if index in links)
         shared = any(found.interface in due for found in sight.rdma)
-        here = bool(touched.links or touched.addresses or touched.routing)
-        uplinks = self._interfaces.uplinks() if here else sight.uplinks
+        changed = any(links.get(index) != sight.links.get(index) for index in touched.links)
+        rerouted = changed or touched.addresses or touched.routing
+        uplinks = self._interfaces.uplinks() if rerouted else sight.uplinks
         fresh = Sight(links=links, hardware=hardware, uplinks=uplinks, rdma=sight.rdma, functions=sight.functions)
         moved = links.keys() != sight.links.keys()
         return self._with_rdma(fresh) if moved or shared or touched.rdma or touched.functions else fresh

@@ -197,12 +197,12 @@ def test_without_events_nothing_is_looked_at_until_the_audit(stage: Stage) -> No
 @pytest.mark.parametrize(
     ("touched", "asked"),
     [
-        (link(3), {"link 3", "hardware 3", "uplinks"}),
+        (link(3), {"link 3", "hardware 3"}),
         (Touched(addresses=frozenset({3})), {"hardware 3", "uplinks"}),
         (Touched(functions=frozenset({CARD})), {"hardware 4", "hardware 5", "rdma"}),
         (Touched(rdma=frozenset({"mlx5_0"})), {"rdma"}),
         (ROUTING, {"uplinks"}),
-        (link(99), {"link 99", "uplinks"}),
+        (link(99), {"link 99"}),
     ],
     ids=["link", "addresses", "function", "rdma", "routing", "somebody else's link"],
 )
@@ -276,6 +276,15 @@ def test_the_addresses_of_an_rdma_devices_interface_may_be_the_rdma_devices(stag
     assert "rdma" in stage.asked_after_the_first_look()
 
 
+def test_a_link_that_changed_may_be_one_that_the_node_needs_now(stage: Stage) -> None:
+    def acts() -> Iterator[Touched]:
+        stage.host.shown = (a_link("net1", 2, up=False),)
+        yield link(2)
+
+    stage.play(acts())
+    assert "uplinks" in stage.asked_after_the_first_look()
+
+
 def test_a_link_that_comes_or_goes_may_be_an_rdma_devices(stage: Stage) -> None:
     def acts() -> Iterator[Touched]:
         stage.host.shown = (a_link("net1", 2), a_link("net2", 3))
@@ -310,8 +319,8 @@ def test_a_look_waits_for_the_rest_of_a_burst_and_looks_once(stage: Stage) -> No
     before = stage.clock.monotonic()
     stage.play(iter((link(2),)), meanwhile=(link(3), link(4)))
     assert stage.clock.monotonic() - before == pytest.approx(GATHER)
-    assert stage.asked_after_the_first_look() == {"link 2", "link 3", "link 4", "hardware 2", "uplinks"}
-    assert stage.host.asked.count("uplinks") == 2
+    assert stage.asked_after_the_first_look() == {"link 2", "link 3", "link 4", "hardware 2"}
+    assert stage.host.asked.count("link 2") == 1
 
 
 def test_after_a_look_there_is_a_pause_of_twice_its_length_within_bounds(stage: Stage) -> None:
