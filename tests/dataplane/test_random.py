@@ -12,7 +12,7 @@ import re
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,8 +20,22 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from adapters.netlink.namespace import NetlinkNamespace
 from dataplane.facts import host_facts
-from ports.devices import Address, Identity, LinkFacts, Metric, Neighbour, Offloads, Route, Rule, Switch, Sysctl, Tuning
+from ports.devices import (
+    Address,
+    Identity,
+    Lifetime,
+    LinkFacts,
+    Metric,
+    Neighbour,
+    Offloads,
+    Route,
+    Rule,
+    Switch,
+    Sysctl,
+    Tuning,
+)
 from ports.plan import (
     AddAddress,
     AddAlternativeName,
@@ -100,10 +114,10 @@ TAMPERING = (
 class Node:
     """A private host with one furnished interface, and one pod."""
 
-    def __init__(self, directory: Path, kind: str) -> None:
+    def __init__(self, directory: Path, kind: str, furnishings: frozenset[str]) -> None:
         self.bench = RealBench(directory)
         self.device = self._device(kind)
-        self._furnish()
+        self._furnish(furnishings)
 
     def dump(self) -> dict[str, object]:
         """The interface as the host's programs show it."""
@@ -160,28 +174,25 @@ class Node:
         host.set_up(index, True)
         return host.link(index).identity
 
-    def _furnish(self) -> None:
+    def _furnish(self, furnishings: frozenset[str]) -> None:
+        """A network to route into, and what is chosen of the rest."""
         host, index = self.bench.kernel.host, self.device.ifindex
         host.add_address(index, Address(prefix="198.18.0.1/24"))
-        host.add_address(index, Address(prefix="198.18.0.2/24"))
-        host.add_address(index, Address(prefix="169.254.77.1/16", scope=253))
-        host.add_address(index, Address(prefix="10.77.7.1/24", label=f"{host.link(index).name}:7"))
         host.add_address(index, Address(prefix="2001:db8:77::1/64"))
-        host.add_address(index, Address(prefix="fe80::77/64", scope=253))
-        host.add_route(index, Route(destination="10.77.0.0/16", gateway="198.18.0.254", table=77))
-        preferred = (Metric(number=8, value=1200), Metric(number=11, value=30))
-        host.add_route(index, Route(destination="10.78.0.0/16", gateway="198.18.0.254", metrics=preferred, realm=7))
-        host.add_route(index, Route(destination="2001:db8:78::/48", gateway="2001:db8:77::fe", metric=9, preference=1))
-        host.add_rule(Rule(family=4, priority=900, table=77, source="198.18.0.1/32"))
-        host.add_neighbour(index, Neighbour(address="198.18.0.254", mac="02:00:00:00:00:fe"))
-        host.add_alternative_name(index, "enp59s0f1np1-of-the-host")
-        host.set_alias(index, "to the storage switch")
-        host.set_group(index, 7)
-        name = host.link(index).name
+        for name in FURNISHINGS:
+            if name in furnishings:
+                FURNISHINGS[name](self, host, index)
+
+    def shape(self) -> None:
+        """What an administrator does with tc."""
+        name = self.bench.kernel.host.link(self.device.ifindex).name
         self._host("sh", "-c", " && ".join(f"tc {words.format(n=name)}" for words in TRAFFIC))
-        host.set_tuning(index, Tuning(tx_queue_len=700, gso_max_size=32768))
-        host.set_sysctl(index, Sysctl(name="ipv4/rp_filter", value="2"))
-        host.set_sysctl(index, Sysctl(name="ipv6/accept_ra", value="2"))
+
+    def lease(self) -> None:
+        """An address for an hour."""
+        until = time.monotonic() + 3600
+        address = Address(prefix="198.18.9.1/24", lifetime=Lifetime(preferred_until=until, valid_until=until))
+        self.bench.kernel.host.add_address(self.device.ifindex, address)
 
     def _host(self, *command: str) -> str:
         path = self.bench.host_netns.replace("self", str(os.getpid()))
@@ -189,10 +200,43 @@ class Node:
         return subprocess.run(inside, check=True, capture_output=True, text=True, timeout=30).stdout
 
 
+PREFERRED = (Metric(number=8, value=1200), Metric(number=11, value=30))
+FURNISHINGS: dict[str, Callable[[Node, NetlinkNamespace, int], None]] = {
+    "second address": lambda _, host, index: host.add_address(index, Address(prefix="198.18.0.2/24")),
+    "link-local": lambda _, host, index: host.add_address(index, Address(prefix="169.254.77.1/16", scope=253)),
+    "label": lambda _, host, index: host.add_address(
+        index, Address(prefix="10.77.7.1/24", label=f"{host.link(index).name}:7")
+    ),
+    "own fe80": lambda _, host, index: host.add_address(index, Address(prefix="fe80::77/64", scope=253)),
+    "lease": lambda node, _, __: node.lease(),
+    "table": lambda _, host, index: host.add_route(
+        index, Route(destination="10.77.0.0/16", gateway="198.18.0.254", table=77)
+    ),
+    "metrics": lambda _, host, index: host.add_route(
+        index, Route(destination="10.78.0.0/16", gateway="198.18.0.254", metrics=PREFERRED, realm=7)
+    ),
+    "preference": lambda _, host, index: host.add_route(
+        index, Route(destination="2001:db8:78::/48", gateway="2001:db8:77::fe", metric=9, preference=1)
+    ),
+    "rule": lambda _, host, __: host.add_rule(Rule(family=4, priority=900, table=77, source="198.18.0.1/32")),
+    "neighbour": lambda _, host, index: host.add_neighbour(
+        index, Neighbour(address="198.18.0.254", mac="02:00:00:00:00:fe")
+    ),
+    "name": lambda _, host, index: host.add_alternative_name(index, "enp59s0f1np1-of-the-host"),
+    "alias": lambda _, host, index: host.set_alias(index, "to the storage switch"),
+    "group": lambda _, host, index: host.set_group(index, 7),
+    "sizes": lambda _, host, index: host.set_tuning(index, Tuning(tx_queue_len=700, gso_max_size=32768)),
+    "filtering": lambda _, host, index: host.set_sysctl(index, Sysctl(name="ipv4/rp_filter", value="2")),
+    "advertisements": lambda _, host, index: host.set_sysctl(index, Sysctl(name="ipv6/accept_ra", value="2")),
+    "traffic control": lambda node, _, __: node.shape(),
+}
+EVERYTHING = frozenset(FURNISHINGS)
+
+
 @contextmanager
-def private_node(kind: str) -> Iterator[Node]:
+def private_node(kind: str, furnishings: frozenset[str]) -> Iterator[Node]:
     with tempfile.TemporaryDirectory(prefix="knd-") as directory:
-        node = Node(Path(directory), kind)
+        node = Node(Path(directory), kind, furnishings)
         try:
             yield node
         finally:
@@ -252,11 +296,14 @@ def _steps(facts: LinkFacts, chosen: frozenset[str]) -> Iterator[Step]:
 @settings(max_examples=20, deadline=None, derandomize=True, phases=(Phase.generate,))
 @given(
     kind=st.sampled_from(("veth", "macvlan")),
+    furnishings=st.frozensets(st.sampled_from(tuple(FURNISHINGS))),
     chosen=st.frozensets(st.sampled_from(STEPS)),
     tampering=st.lists(st.sampled_from(TAMPERING), max_size=8, unique=True),
 )
-def test_the_host_gets_back_what_it_gave(kind: str, chosen: frozenset[str], tampering: list[str]) -> None:
-    with private_node(kind) as node:
+def test_the_host_gets_back_what_it_gave(
+    kind: str, furnishings: frozenset[str], chosen: frozenset[str], tampering: list[str]
+) -> None:
+    with private_node(kind, furnishings) as node:
         before = node.settled()
         node.attach(chosen)
         for command in tampering:
@@ -267,7 +314,7 @@ def test_the_host_gets_back_what_it_gave(kind: str, chosen: frozenset[str], tamp
 
 @pytest.mark.parametrize("command", TAMPERING)
 def test_no_single_tampering_leaves_a_trace_in_the_host(command: str) -> None:
-    with private_node("veth") as node:
+    with private_node("veth", EVERYTHING) as node:
         before = node.settled()
         node.attach(frozenset(STEPS))
         node.tamper(command)
