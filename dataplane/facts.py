@@ -26,6 +26,14 @@ def facts_of(machine: Machine, namespace: Namespace, index: int) -> LinkFacts:
     )
 
 
+def settled(facts: LinkFacts) -> LinkFacts:
+    """What of it is a state to return to: drivers make the table of an interface anew when it goes up."""
+    if facts.link.up:
+        return facts
+    kept = tuple(setting for setting in facts.offloads.settings if setting.name != "rss/indirection")
+    return replace(facts, offloads=replace(facts.offloads, settings=kept))
+
+
 def home_facts(machine: Machine, index: int) -> LinkFacts:
     """Everything about an interface of the host, with what takes time to ask."""
     return replace(facts_of(machine, machine.kernel.host, index), function=machine.kernel.host.function(index))
@@ -39,7 +47,7 @@ def host_facts(machine: Machine, device: Identity) -> LinkFacts:
     if device.rdma is not None:
         return _rdma_facts(machine, device, device.rdma)
     try:
-        facts = home_facts(machine, device.ifindex)
+        facts = settled(home_facts(machine, device.ifindex))
     except Failure as failure:
         if failure.code is not Code.NOT_FOUND:
             raise

@@ -11,7 +11,7 @@ from dataclasses import fields, replace
 
 from dataplane import policy
 from dataplane.differences import changed
-from dataplane.facts import facts_of, host_facts
+from dataplane.facts import facts_of, host_facts, settled
 from dataplane.steps import Site, bring_home
 from ports.devices import LinkFacts, Offloads, Switch, Tuning
 from ports.errors import Failure
@@ -68,7 +68,7 @@ def _now(site: Site) -> LinkFacts:
         if not bring_home(site):
             raise
         link = site.departing()
-    now = facts_of(site.machine, site.host, link.identity.ifindex)
+    now = settled(facts_of(site.machine, site.host, link.identity.ifindex))
     return replace(now, function=site.plan.before.function)  # asked for at prepare: it takes too long here
 
 

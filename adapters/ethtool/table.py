@@ -106,18 +106,13 @@ def decoded(family: Family, found: Mapping[int, bytes]) -> Iterator[Setting]:
     for name in _negotiated(family.name, told):
         told.pop(name, None)
     for name, value in told.items():
-        if value not in UNKNOWN.get(f"{family.name}/{name}", ()) and not _is_unspread(name, value):
+        if value not in UNKNOWN.get(f"{family.name}/{name}", ()):
             yield Setting(name=f"{family.name}/{name}", value=value)
 
 
 def encoded(family: Family, wish: Mapping[str, str]) -> bytes:
     """The attributes that set these, by name without the family's."""
     return b"".join(family.keys[name][1].attribute(family.keys[name][0], value) for name, value in wish.items())
-
-
-def _is_unspread(name: str, value: str) -> bool:
-    """The table of an interface that was never up is all zeros in some drivers, which make it then: nobody's setting."""
-    return name == "indirection" and not int(value, 16)
 
 
 def _is_there(found: Mapping[int, bytes], number: int) -> bool:

@@ -29,6 +29,7 @@ NESTED = 0x8000
 TCA_HTB_INIT = 2
 HTB_DIRECT = slice(16, 20)  # tc_htb_glob.direct_pkts
 _U32 = struct.Struct("=I")
+SFQ_LIMIT = 8  # tc_sfq_qopt.limit, .divisor, .flows
 SFQ_STATS = 48  # tc_sfq_qopt_v1.stats and all behind it
 CLASSFUL = frozenset({"htb", "hfsc", "drr", "qfq"})  # others have the classes that they are made with
 BODY = struct.Struct("=B3xiIII")  # tcmsg: family, index, handle, parent, info
@@ -92,8 +93,16 @@ def _still(kind: str, options: bytes) -> bytes:
     if kind == "htb":
         return b"".join(_uncounted(number, value) for number, value in attributes(options, 0))
     if kind == "sfq":
-        return options[:SFQ_STATS] + bytes(len(options[SFQ_STATS:]))
+        return _uncounted_sfq(options)
     return options
+
+
+def _uncounted_sfq(options: bytes) -> bytes:
+    """Nor does it count more flows than packets, although it tells so until somebody sets either."""
+    still = bytearray(options[:SFQ_STATS] + bytes(len(options[SFQ_STATS:])))
+    limit, _divisor, flows = struct.unpack_from("=III", still, SFQ_LIMIT)
+    struct.pack_into("=I", still, SFQ_LIMIT + 8, min(limit, flows))
+    return bytes(still)
 
 
 def _uncounted(kind: int, value: bytes) -> bytes:

@@ -394,6 +394,23 @@ def test_settings_of_the_hardware_that_were_changed_since_prepare_are_those_that
     assert host.all_facts() == changed
 
 
+def test_a_table_of_queues_is_a_state_to_return_to_only_of_an_interface_that_is_up() -> None:
+    for up in (True, False):
+        host = full_host()
+        index = host.card.identity.ifindex
+        host.offloads.give_settings(host.kernel.host, index, **{"rss/indirection": 10})
+        host.kernel.host.set_up(index, up)
+        worker = host.worker()
+        worker.prepare(host.full_plan(), host.call())
+        worker.attach(host.sandbox(), host.call())
+        pod = inside(host)
+        host.offloads.write(pod, index, Offloads(settings=(Setting(name="rss/indirection", value="11"),)))
+        pod.close()
+        assert worker.detach(host.sandbox(), host.call()).lost == ()
+        found = host.offloads.read(host.kernel.host, index).settings
+        assert (Setting(name="rss/indirection", value="10") in found) == up
+
+
 def test_settings_that_the_driver_takes_no_more_are_named() -> None:
     host = full_host()
     worker, index = host.worker(), host.card.identity.ifindex
