@@ -47,10 +47,10 @@ class Layout:
 
 KINDS = {
     "flower": Layout(actions=3, flags=22, told=(86,)),
-    "matchall": Layout(actions=2, flags=3, told=(4,)),
-    "u32": Layout(actions=7, flags=11, told=(9,)),
+    "matchall": Layout(actions=2, flags=3, told=(4, 5)),
+    "u32": Layout(actions=7, flags=11, told=(9, 12)),
     "fw": Layout(actions=4, flags=0),
-    "basic": Layout(actions=3, flags=0, told=(5,)),
+    "basic": Layout(actions=3, flags=0, told=(5, 6)),
 }
 
 
@@ -125,7 +125,7 @@ def _action(data: bytes) -> bytes:
     options = b"".join(
         attribute(kind, _parameters(value) if kind == PARAMETERS.get(name, 2) else value)
         for kind, value in attributes(found.get(ACT_OPTIONS, b""), 0)
-        if kind != TIMES.get(name, 1)
+        if kind != TIMES.get(name, 1) and value  # an empty one is padding, by where in the message it stands
     )
     kept = b"".join(attribute(kind, found[kind]) for kind in ACT_KEPT if kind in found)
     return attribute(ACT_KIND, found.get(ACT_KIND, b"")) + attribute(ACT_OPTIONS, options) + kept
