@@ -25,7 +25,7 @@ SIOCETHTOOL, GDRVINFO = 0x8946, 0x3
 UNKNOWN_SPEED = 0xFFFFFFFF
 DUPLEXES = {0: "half", 1: "full"}
 MAX_NAME = 15
-REMEMBERED = 4096
+REMEMBERED = 65536  # names change, so do interfaces; beyond this each is asked for again
 UNTOLD = frozenset({errno.EOPNOTSUPP, errno.ENODEV, errno.EINVAL})
 _INFO = struct.Struct("=I32s32s32s32s32s12s5I")  # ethtool_drvinfo: command, driver, version, firmware, bus, ...
 UNKNOWN_TEXT = "N/A"
@@ -66,11 +66,12 @@ class EthtoolSettings:
 
     def _driver(self, link: Link) -> Driver:
         key = (link.identity, link.name)
-        if key not in self._drivers:
-            if len(self._drivers) >= REMEMBERED:
-                self._drivers.clear()
-            self._drivers[key] = _asked(link.name)
-        return self._drivers[key]
+        if key in self._drivers:
+            return self._drivers[key]
+        found = _asked(link.name)
+        if found != NO_DRIVER and len(self._drivers) < REMEMBERED:  # what failed once may be told the next time
+            self._drivers[key] = found
+        return found
 
 
 def _asked(name: str) -> Driver:
