@@ -116,6 +116,7 @@ class FileLedger:
             with suppress(OSError):  # there is none, or the file system has no links: nothing to go by after damage
                 os.link(path, path + PREVIOUS, follow_symlinks=False)
         os.rename(aside, path)
+        self._known[name] = (stamp(path), record)
 
     def _decoded(self, data: bytes, pod_uid: str) -> PodRecord:
         record = decode(data, self._boot_id)

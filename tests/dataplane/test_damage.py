@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -48,6 +49,7 @@ def damage(tmp_path: Path, plan: Plan, how: str = "torn") -> None:
     }
     assert bad[how] != good
     path.write_bytes(bad[how])
+    os.utime(path, ns=(1, 1))  # long after it was written: clocks of file systems are coarse
 
 
 def restarted(host: Host, worker: Worker) -> Worker:
