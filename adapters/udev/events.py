@@ -6,7 +6,10 @@ their own network namespace only, all others in all.
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import socket
 from contextlib import suppress
 
 import pyudev
@@ -25,11 +28,11 @@ class DeviceEvents:
 
     def __init__(self) -> None:
         self._monitor: pyudev.Monitor | None = _monitor()
-        self._descriptor = int(self._monitor.fileno())
+        self._socket = socket.socket(fileno=os.dup(self._monitor.fileno()))
 
     def fileno(self) -> int:
         """Readable when there are events."""
-        return self._descriptor
+        return self._socket.fileno()
 
     def read(self) -> Touched:
         """What the next events touched."""
@@ -38,7 +41,7 @@ class DeviceEvents:
             try:
                 device = self._monitor.poll(0) if self._monitor else None
             except OSError as error:
-                return lost(error, "device events")
+                return lost(self._with_number(error), "device events")
             if device is None:
                 break
             touched |= meaning(device.subsystem or "", device.device_path, device.properties.get("IFINDEX", ""))
@@ -47,6 +50,13 @@ class DeviceEvents:
     def close(self) -> None:
         """Give the monitor up; its socket is closed with the last reference to it."""
         self._monitor = None
+        self._socket.close()
+
+    def _with_number(self, error: OSError) -> OSError:
+        """pyudev tells of an overflow without a number, and leaves it on the socket, where the next look finds it again."""
+        pending = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        number = error.errno or pending or errno.ENOBUFS
+        return OSError(number, os.strerror(number))
 
 
 def meaning(subsystem: str, path: str, ifindex: str) -> Touched:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import time
@@ -12,11 +13,13 @@ import pytest
 
 from adapters.events.sources import Sources
 from adapters.netlink.events import NetlinkEvents
+from adapters.netlink.nsfs import inside
+from adapters.udev.events import DeviceEvents
 from ports.devices import Address, Route, Rule
 from ports.touched import EVERYTHING, NOTHING, Touched
 from tests.netns.world import RealWorld
 from tests.support.events import sources_inside
-from tests.support.private_net import delete_link
+from tests.support.private_net import add_link, delete_link
 
 pytestmark = pytest.mark.netns
 BOUND = 30.0
@@ -179,6 +182,31 @@ def test_lost_events_are_everything_and_do_no_harm(
     listening.settle()
     real.host.set_mtu(index, 1500)
     assert listening.until(links(index)).links == {index}
+
+
+def test_lost_device_events_are_everything_and_do_no_harm(real: RealWorld, caplog: pytest.LogCaptureFixture) -> None:
+    events = inside(real.host.descriptor, DeviceEvents)
+    small = socket.socket(fileno=os.dup(events.fileno()))
+    small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+    small.close()
+    caplog.set_level("INFO", "knd.events")
+    for number in range(30):
+        add_link(real.host, f"many{number}", "ifb")
+    assert _read(events, lambda told: told.everything)
+    assert "device events came faster than they were read" in caplog.text
+    while events.read():
+        pass
+    made = add_link(real.host, "one", "ifb")
+    assert _read(events, lambda told: made in told.links)
+    events.close()
+
+
+def _read(events: DeviceEvents, holds: Callable[[Touched], bool]) -> bool:
+    end = time.monotonic() + BOUND
+    while time.monotonic() < end:
+        if holds(events.read()):
+            return True
+    return False
 
 
 def test_another_thread_can_end_a_wait(listening: Listening) -> None:
