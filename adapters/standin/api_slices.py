@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from adapters.standin.api_errors import ApiError, bad_request, invalid, not_found
 from adapters.standin.api_request import GROUP, Object, Request, require_same, selector
@@ -19,11 +19,15 @@ SETTABLE = ("labels", "annotations", "ownerReferences")
 
 
 class SliceApi:
-    """What can be done to ResourceSlices. ``dropped`` names fields whose feature gate is off (see ``api_stored``)."""
+    """What can be done to ResourceSlices. ``dropped`` names fields whose feature gate is off (see ``api_stored``).
+
+    ``policy`` is what an admission policy has against a spec, in its words; nothing where it has nothing.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self.dropped: set[str] = set()
+        self.policy: Callable[[Object], str] = lambda _: ""
 
     def listing(self, request: Request) -> Object:
         """The collection, or what the selector leaves of it."""
@@ -50,7 +54,7 @@ class SliceApi:
             raise invalid(KIND, name, [mistake])
         if not name:
             raise invalid(KIND, "", ["metadata.name: Required value: name or generateName is required"])
-        self._require_valid(name, slice_mistakes(body["spec"]))
+        self._require_valid(name, body["spec"], [])
         with self._store.changed:
             if self._store.get(_key(name)) is not None:
                 raise ApiError(409, "AlreadyExists", f'{PLURAL} "{name}" already exists')
@@ -64,9 +68,7 @@ class SliceApi:
             old = self._existing(request)
             given = body.get("metadata") or {}
             require_same(PLURAL, old, given)
-            self._require_valid(
-                request.name, [*slice_mistakes(body["spec"]), *slice_change_mistakes(old["spec"], body["spec"])]
-            )
+            self._require_valid(request.name, body["spec"], slice_change_mistakes(old["spec"], body["spec"]))
             new = {**body, "metadata": {**old["metadata"], **{name: given[name] for name in SETTABLE if name in given}}}
             return shown(new if request.dry else self._store.replace(_key(request.name), new), request.version)
 
@@ -117,10 +119,13 @@ class SliceApi:
             raise not_found(PLURAL, request.name)
         return found
 
-    @staticmethod
-    def _require_valid(name: str, mistakes: list[str]) -> None:
+    def _require_valid(self, name: str, spec: Object, more: list[str]) -> None:
+        mistakes = [*slice_mistakes(spec), *more]
         if mistakes:
             raise invalid(KIND, name, mistakes)
+        words = self.policy(spec)
+        if words:
+            raise ApiError(422, "Invalid", f'{PLURAL} "{name}" is forbidden: {words}')
 
 
 def matches(body: Object, wanted: dict[str, str]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -100,3 +101,23 @@ def test_300_devices_of_all_kinds_at_once_are_accepted(server: StandinApiServer,
     bench.show(*(full(f"d{number:03}", number) if number % 3 else device(f"d{number:03}") for number in range(300)))
     assert len(by_name(server.slices())) == 300
     assert {body["spec"]["pool"]["resourceSliceCount"] for body in server.slices()} == {len(server.slices())}
+
+
+def test_a_policy_that_names_nothing_costs_the_value_that_it_means(
+    server: StandinApiServer, bench: PublisherBench
+) -> None:
+    def policy(spec: dict[str, Any]) -> str:
+        return (
+            "no aliases"
+            if any("dra.net/alias" in each.get("attributes", {}) for each in spec.get("devices", ()))
+            else ""
+        )
+
+    server.routes.slices.policy = policy
+    bench.show(*(device(f"d{number}", number, mtu=1500) for number in range(20)), device("odd", alias="x", mtu=1500))
+    found = by_name(server.slices())
+    assert len(found) == 21
+    assert found["odd"]["attributes"] == {"dra.net/mtu": {"int": 1500}}
+    assert writes(server) == 2
+    assert len([request for request in server.requests if request.dry]) < 20
+    assert bench.events() == ["AttributesLeftOut"]
