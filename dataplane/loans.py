@@ -5,11 +5,14 @@ What is said through it is not read here: that is for the process which asks for
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from dataplane import policy
 from dataplane.desk import Desk, plan_of
 from dataplane.lifting import Lifts
 from dataplane.namespaces import Namespaces
 from dataplane.steps import Site
+from dataplane.values import mac_mistakes
 from ports.clock import Clock
 from ports.controls import Machine
 from ports.dataplane import Call
@@ -38,6 +41,11 @@ class Loans:
     def lend(self, wish: Wish, call: Call) -> Lent:
         """See the port."""
         self._desk.check_time(wish.device, call)
+        mistakes = tuple(_mistakes(wish))
+        if mistakes:
+            raise Failure(
+                Code.INVALID, f"device {wish.device}", "; ".join(mistakes), "this wish was not made by this version"
+            )
         record = self._desk.holder(wish.claim_uid)
         planned = _planned(record, wish)
         if record is not None and planned is not None and record.phase is not Phase.PREPARED:
@@ -85,8 +93,7 @@ class Loans:
         policy.check_unheld(wish.claim_uid, subject, wish.identity, self._desk.ledger.records())
 
     def _opened(self, namespace: Namespace, link: Link, wish: Wish, borrowed: int | None) -> Lent:
-        ifindex = link.identity.ifindex
-        descriptor = self._machine.packets.open(namespace, ifindex, wish.family, wish.mac or link.mac)
+        descriptor = self._machine.packets.open(namespace, link, wish.family, wish.mac or link.mac)
         return Lent(descriptor=descriptor, mac=link.mac, running=link.operstate in RUNNING, ifindex=borrowed)
 
     def _settled(self, ifindex: int, call: Call) -> Link:
@@ -97,6 +104,13 @@ class Loans:
             self._clock.sleep(LOOK)
             link = host.link(ifindex)
         return link
+
+
+def _mistakes(wish: Wish) -> Iterator[str]:
+    if wish.family not in (4, 6):
+        yield f"{wish.family} is no address family"
+    if wish.mac:
+        yield from mac_mistakes(wish.mac)
 
 
 def _planned(record: PodRecord | None, wish: Wish) -> DevicePlan | None:

@@ -133,7 +133,7 @@ class ErrorCounts(Protocol):
 class PacketControl(Protocol):
     """Packet sockets for DHCP."""
 
-    def open(self, namespace: Namespace, ifindex: int, family: int, mac: str) -> int:
+    def open(self, namespace: Namespace, link: Link, family: int, mac: str) -> int:
         """The descriptor of a raw socket of this link that receives DHCP for ``mac`` and nothing else; the caller's to close.
 
         For IPv6 it receives neighbour solicitations too. Its filter cannot be changed any more.
@@ -227,9 +227,9 @@ class NoRdma:
 class NoPackets:
     """For hosts without DHCP."""
 
-    def open(self, namespace: Namespace, ifindex: int, family: int, mac: str) -> int:
+    def open(self, namespace: Namespace, link: Link, family: int, mac: str) -> int:
         """None can be."""
-        raise Failure(Code.INVALID, f"interface #{ifindex}", "no packet sockets here")
+        raise Failure(Code.INVALID, f"interface {link.name}", "no packet sockets here")
 
 
 def _no_rdma(rdma: RdmaLink) -> Failure:

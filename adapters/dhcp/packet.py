@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from adapters.talk.inside import inside
+from ports.devices import Link
 from ports.errors import Code, Failure
 from ports.kernel import Namespace
 
@@ -66,18 +67,19 @@ class DhcpPackets:
     def __init__(self, timeout: float = 10.0) -> None:
         self._timeout = timeout
 
-    def open(self, namespace: Namespace, ifindex: int, family: int, mac: str) -> int:
+    def open(self, namespace: Namespace, link: Link, family: int, mac: str) -> int:
         """A socket of that interface; its descriptor, which is the caller's to close."""
-        subject = f"interface #{ifindex}"
+        subject = f"interface {link.name}"
         try:
-            return inside(namespace.fileno(), self._timeout, subject, lambda: _opened(ifindex, family, mac))
+            return inside(namespace.fileno(), self._timeout, subject, lambda: _opened(link, family, mac))
         except OSError as error:
             detail = f"no packet socket: {os.strerror(error.errno or 0)}"
             raise Failure(Code.KERNEL, subject, detail, HINTS.get(error.errno or 0, "")) from error
 
 
-def _opened(ifindex: int, family: int, mac: str) -> int:
-    protocol, only = FILTERS[family]
+def _opened(link: Link, family: int, mac: str) -> int:
+    """The device's own address is not joined: a driver that cannot filter makes the device promiscuous for that."""
+    (protocol, only), ifindex = FILTERS[family], link.identity.ifindex
     made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK, 0)
     try:
         _filter(made, only)
@@ -86,7 +88,8 @@ def _opened(ifindex: int, family: int, mac: str) -> int:
         with suppress(OSError):  # since Linux 4.20; a socket of one protocol does not hear itself anyway
             made.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
         raw = bytes.fromhex(mac.replace(":", ""))
-        _join(made, ifindex, PACKET_MR_UNICAST, raw)
+        if mac.lower() != link.mac.lower():
+            _join(made, ifindex, PACKET_MR_UNICAST, raw)
         if family == 6:
             _join(made, ifindex, PACKET_MR_MULTICAST, b"\x33\x33\xff" + raw[-3:])
         _bind(made, ifindex, protocol)

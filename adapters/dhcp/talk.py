@@ -68,7 +68,7 @@ def receive(connection: socket.socket) -> tuple[bytes, list[int]]:
     data, descriptors = b"", list[int]()
     try:
         while not data.endswith(b"\n"):
-            more, found, _, _ = socket.recv_fds(connection, MAX_LINE, 4)
+            more, found, _, _ = socket.recv_fds(connection, MAX_LINE, 4, socket.MSG_CMSG_CLOEXEC)
             descriptors += found
             data += more
             if len(data) > MAX_LINE:

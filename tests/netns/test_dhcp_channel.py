@@ -193,6 +193,13 @@ def test_a_device_that_must_not_speak_is_refused(bench: Bench, change: dict[str,
     assert caught.value.code is code
 
 
+@pytest.mark.parametrize(("family", "mac"), [(5, ""), (-1, ""), (4, "01:00:5e:00:00:01"), (4, "zz"), (6, "02:00")])
+def test_a_wish_that_cannot_be_is_refused(bench: Bench, family: int, mac: str) -> None:
+    with pytest.raises(Failure) as caught:
+        bench.open(family=family, mac=mac)
+    assert caught.value.code is Code.INVALID
+
+
 def test_a_device_of_another_claim_is_a_conflict(bench: Bench) -> None:
     prepare(bench, 0)
     with pytest.raises(Failure, match="is held by") as caught:

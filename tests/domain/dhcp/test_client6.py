@@ -13,7 +13,7 @@ from agent.domain.dhcp.client6 import Acquire, Extend, Release
 from agent.domain.dhcp.neighbour import answer, link_local
 from ports.dhcp import Heard, Lease
 from tests.domain.dhcp.wire import talk
-from tests.support.dhcp.server6 import DUID, REBIND, RELEASE, RENEW, REQUEST, SOLICIT, Server6
+from tests.support.dhcp.server6 import DUID, OWN, REBIND, RELEASE, RENEW, REQUEST, SOLICIT, Server6
 
 MAC = "02:00:5e:10:00:01"
 NOW = 1000.0
@@ -150,18 +150,24 @@ def test_times_that_contradict_each_other_are_an_offer_not_taken() -> None:
     assert not exchange.over
 
 
-def test_duplicate_detection_of_somebody_else_is_answered_to_all() -> None:
-    server = Server6(solicits=True)
-    (frame,) = Acquire(MAC, NOW, Random(1)).due(NOW)
-    (solicitation,) = server.answer(frame)
+def test_whoever_asks_for_our_address_is_answered_and_nobody_else() -> None:
+    solicitation = Server6().solicitation(link_local(MAC))
     told = answer(solicitation, MAC)
     assert told is not None
-    assert told[:6] == solicitation[6:12]
+    assert (told[:6], told[38:54]) == (solicitation[6:12], IPv6Address(OWN).packed)
+    assert int.from_bytes(told[58:62], "big") == 0x60000000, "solicited, override"
     assert answer(solicitation, "02:00:5e:10:00:02") is None
     assert answer(solicitation[:-1], MAC) is None
     broken = bytearray(solicitation)
     broken[-1] ^= 1
     assert answer(bytes(broken), MAC) is None
+
+
+def test_duplicate_detection_of_somebody_else_is_answered_to_all() -> None:
+    told = answer(Server6().solicitation(link_local(MAC), "::"), MAC)
+    assert told is not None
+    assert (told[:6].hex(":"), told[38:54]) == ("33:33:00:00:00:01", IPv6Address("ff02::1").packed)
+    assert int.from_bytes(told[58:62], "big") == 0x20000000, "override only"
 
 
 @settings(max_examples=150, deadline=None)

@@ -67,7 +67,7 @@ class Server6:
         if not self.solicits:
             return [made]
         self._held.append(made)
-        return [self._solicitation(asked.source)]
+        return [self.solicitation(asked.source)]
 
     def kinds(self) -> list[int]:
         """The kinds of what was heard, in order."""
@@ -115,8 +115,9 @@ class Server6:
         head = struct.pack("!IHBB", 6 << 28, len(udp), 17, 64) + own + other
         return to + bytes.fromhex(self.mac.replace(":", "")) + b"\x86\xdd" + head + udp
 
-    def _solicitation(self, target: str) -> bytes:
-        own, other = IPv6Address(OWN).packed, IPv6Address(target).packed
+    def solicitation(self, target: str, source: str = OWN) -> bytes:
+        """The question where that address is."""
+        own, other = IPv6Address(source).packed, IPv6Address(target).packed
         group = IPv6Address("ff02::1:ff00:0").packed[:13] + other[13:]
         body = struct.pack("!BBHI", 135, 0, 0, 0) + other + b"\x01\x01" + bytes.fromhex(self.mac.replace(":", ""))
         check = _sum(own + group + struct.pack("!II", len(body), 58) + body)
