@@ -206,7 +206,7 @@ def test_garbage_on_every_socket_leaves_no_descriptor_and_no_thread_behind(node:
         "dra.sock",
         "dra.net-reg.sock",
     }
-    assert len(sockets) == 7, "three of the dataplane, the watcher's, the outcomes', the kubelet's two"
+    assert len(sockets) == 8, "four of the dataplane, the watcher's, the outcomes', the kubelet's two"
     spoil(sockets)
     before = usage(pids)
     for _ in range(20):
