@@ -7,11 +7,11 @@ the look at the end.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
+from dataplane.addresses import add_addresses, in_time
 from dataplane.differences import foreign, lacking, link_differences, to_put, to_switch, to_tune
 from dataplane.facts import home_facts
 from dataplane.functions import owed, tell, to_give_back
@@ -19,11 +19,9 @@ from dataplane.locate import temporary_name
 from ports.controls import Machine
 from ports.devices import LinkFacts, Offloads, Program, Route, Sysctl, Tuning
 from ports.errors import Code, Failure
-from ports.kernel import Namespace
 from ports.plan import DevicePlan
 from ports.queueing import Queueing
 
-log = logging.getLogger("knd.dataplane")
 Act = Callable[[], object]
 IPV6_SWITCH = "ipv6/disable_ipv6"  # the other IPv6 settings are refused while it says no
 
@@ -33,13 +31,22 @@ def restore(machine: Machine, index: int, plan: DevicePlan) -> None:
     now = home_facts(machine, index)
     before = owed(plan.before, now)
     if lacking(before, now):
-        refusals = _carry_out(_acts(machine, index, before, now))
+        refusals = _put_back(machine, index, before, now)
         ended = _attach_programs(machine, index, before, now)
         last = home_facts(machine, index)
-        before = _in_time(owed(before, last, refused=bool(refusals)), last)
+        before = in_time(owed(before, last, refused=bool(refusals)), last)
         _verify(last, replace(before, programs=foreign(before.programs, ended)), refusals)
     tell(plan.before, now)
     machine.programs.release(temporary_name(plan))
+
+
+def _put_back(machine: Machine, index: int, before: LinkFacts, now: LinkFacts) -> tuple[Failure, ...]:
+    """What was refused. A virtual function's address is tried once more: refused for good it is the administrator's."""
+    refusals = _carry_out(_acts(machine, index, before, now))
+    if before.function is None or not refusals:
+        return refusals
+    again = home_facts(machine, index)
+    return _carry_out(_acts(machine, index, before, again)) if again.link.mac != before.link.mac else refusals
 
 
 def _carry_out(acts: Iterator[Act]) -> tuple[Failure, ...]:
@@ -117,7 +124,7 @@ def _settings(machine: Machine, index: int, before: LinkFacts, now: LinkFacts) -
 
 def _addressing(machine: Machine, index: int, before: LinkFacts) -> Iterator[Act]:
     host = machine.kernel.host
-    yield partial(_add_addresses, host, index, before)
+    yield partial(add_addresses, host, index, before)
     yield partial(host.set_up, index, before.link.up)
     if before.link.up:
         for route in sorted(before.routes, key=_needs_others):
@@ -126,32 +133,6 @@ def _addressing(machine: Machine, index: int, before: LinkFacts) -> Iterator[Act
         yield partial(host.add_rule, rule)
     for neighbour in before.neighbours:
         yield partial(host.add_neighbour, index, neighbour)
-
-
-def _add_addresses(host: Namespace, index: int, before: LinkFacts) -> None:
-    """All or as far as it goes: of several in one network the first is the primary, so none may overtake another.
-
-    The kernel shows IPv6 addresses of one scope newest first (ipv6_link_dev_addr) and prefers them in that order. One
-    that was leased is there for as long as it would have been; a lease that has ended nobody has to have any more.
-    """
-    lifetimes = {expiry.prefix: expiry.lifetime for expiry in before.expiries}
-    six = tuple(address for address in before.addresses if ":" in address.prefix)
-    four = tuple(address for address in before.addresses if address not in six)
-    for address in (*four, *reversed(six)):
-        try:
-            host.add_address(index, replace(address, lifetime=lifetimes.get(address.prefix)))
-        except Failure as failure:
-            if failure.code is not Code.DEADLINE or address.prefix not in lifetimes:
-                raise
-            log.info("address %s is not given back: its lease has ended", address.prefix)
-
-
-def _in_time(before: LinkFacts, now: LinkFacts) -> LinkFacts:
-    """Without the leased addresses that the kernel did not take again, because their time is over."""
-    leased = {expiry.prefix for expiry in before.expiries}
-    there = {address.prefix for address in now.addresses}
-    kept = (address for address in before.addresses if address.prefix in there or address.prefix not in leased)
-    return replace(before, addresses=tuple(kept))
 
 
 def _needs_others(route: Route) -> bool:

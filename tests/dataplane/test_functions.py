@@ -122,3 +122,20 @@ def test_what_the_driver_refuses_to_set_back_is_named() -> None:
     host.kernel.before_call = refuse
     (lost,) = worker.detach(host.sandbox(), host.call()).lost
     assert "another virtual function 1 than before" in lost
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_an_address_that_is_refused_once_is_not_taken_for_the_administrators(number: int) -> None:
+    host = virtual()
+    worker = attached(host)
+    set_mac_in_the_pod(host)
+    left = [number]
+
+    def refuse_once(call: str) -> None:
+        if call == "set_mac":
+            left[0] -= 1
+            if left[0] == -1:
+                raise Failure(Code.KERNEL, call, "Device or resource busy")
+
+    host.kernel.before_call = refuse_once
+    assert back(host, worker) == (host.before["ens1"], FUNCTION)
