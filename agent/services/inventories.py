@@ -81,6 +81,13 @@ class Inventories:
         self._shelf.put(claim.uid, Holding(devices=devices, claim=claim))
         self._changed()
 
+    def adopt(self, claim: ClaimRef, names: tuple[str, ...]) -> None:
+        """The same for a claim that was prepared before, if that was not noted and the host still shows its devices."""
+        if self._shelf.get(claim.uid) is None:
+            found = tuple(device for name in names if (device := self.device(name)) is not None)
+            if found:
+                self.hold(claim, found)
+
     def release(self, claim_uid: str) -> None:
         """The claim has no devices any more."""
         if claim_uid in self._shelf.all():

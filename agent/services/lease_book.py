@@ -50,7 +50,23 @@ class LeaseBook:
         with self._lock:
             found = self._shelf.get(claim_uid)
             if found is not None and found.standing is not standing:
-                self._shelf.put(claim_uid, replace(found, standing=standing, since=self._clock.monotonic()))
+                self._shelf.put(claim_uid, self._standing(found, standing))
+        self._changed()
+
+    def settle(self, claim_uid: str) -> None:
+        """The claim's plan is held with the leases that were sought for it, which nobody came to note."""
+        with self._lock:
+            found = self._shelf.get(claim_uid)
+            if found is not None and found.standing is Standing.SOUGHT:
+                self._shelf.put(claim_uid, self._standing(_applied(found), Standing.HELD))
+        self._changed()
+
+    def give_up(self, seen: Leasing) -> None:
+        """Nobody wants the leases that were sought, unless the claim was asked for again since they were seen so."""
+        with self._lock:
+            found = self._shelf.get(seen.claim.uid)
+            if found is not None and (found.standing, found.since) == (Standing.SOUGHT, seen.since):
+                self._shelf.put(seen.claim.uid, self._standing(found, Standing.ENDED))
         self._changed()
 
     def applied(self, claim_uid: str) -> None:
@@ -58,8 +74,7 @@ class LeaseBook:
         with self._lock:
             found = self._shelf.get(claim_uid)
             if found is not None:
-                kept = tuple(replace(each, applied=each.lease) for each in found.kept)
-                self._shelf.put(claim_uid, replace(found, kept=kept))
+                self._shelf.put(claim_uid, _applied(found))
 
     def drop(self, claim_uid: str, kept: Kept) -> None:
         """Exactly this lease is over; with the last one the entry goes."""
@@ -71,8 +86,15 @@ class LeaseBook:
             else:
                 self._shelf.drop(claim_uid)
 
+    def _standing(self, found: Leasing, standing: Standing) -> Leasing:
+        return replace(found, standing=standing, since=self._clock.monotonic())
+
     def _new(self, claim: ClaimRef) -> Leasing:
         return Leasing(claim=claim, standing=Standing.SOUGHT, since=self._clock.monotonic())
+
+
+def _applied(found: Leasing) -> Leasing:
+    return replace(found, kept=tuple(replace(each, applied=each.lease) for each in found.kept))
 
 
 def is_same(one: Kept, other: Kept) -> bool:

@@ -48,6 +48,10 @@ class Leases:
         self._book.applied(claim.uid)
         self._book.stand(claim.uid, Standing.HELD)
 
+    def settle(self, claim: ClaimRef) -> None:
+        """The claim was prepared already, perhaps by a process that was killed before it could say so."""
+        self._book.settle(claim.uid)
+
     def release(self, claim: ClaimRef, end: float) -> None:
         """The claim is over: what cannot be given back now is given back later, by the loop that keeps leases."""
         found = self._book.of(claim.uid)

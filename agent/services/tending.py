@@ -49,7 +49,7 @@ class Tending:
             return None
         match leasing.standing:
             case Standing.SOUGHT:
-                self._book.stand(leasing.claim.uid, Standing.ENDED)
+                self._decide(leasing)
             case Standing.ENDED:
                 self._give_back(leasing, kept)
             case Standing.HELD:
@@ -60,6 +60,14 @@ class Tending:
         """Not when the book has changed since somebody looked."""
         found = self._book.of(leasing.claim.uid)
         return found is not None and found.standing is leasing.standing and kept in found.kept
+
+    def _decide(self, leasing: Leasing) -> None:
+        """Nobody has said for long that the claim is prepared. Who could may have been killed, so the dataplane is asked."""
+        call = Call(key=uuid4().hex, deadline=self._clock.monotonic() + APPLY_SECONDS)
+        if self._dataplane.prepared(leasing.claim.uid, call) is None:
+            self._book.give_up(leasing)
+        else:
+            self._book.settle(leasing.claim.uid)
 
     def _keep(self, leasing: Leasing, kept: Kept) -> float | None:
         """What is not in the plan yet comes before the next word with the server."""

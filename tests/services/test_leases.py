@@ -398,3 +398,73 @@ def test_nothing_is_released_twice(bench: Leased) -> None:
     bench.unprepare()
     bench.later(600)
     assert bench.server4.kinds().count(RELEASE) == 1
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def killed_before_it_is_noted(bench: Leased, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The dataplane holds the plan; nothing that comes after that in Prepare has happened."""
+
+    def gone(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.leases, "hold", gone)
+        with pytest.raises(Killed):
+            bench.prepare()
+    bench.restarted()
+
+
+def test_a_kill_after_the_plan_was_held_leaves_no_lease_that_is_given_back_while_in_use(
+    bench: Leased, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.wants()
+    killed_before_it_is_noted(bench, monkeypatch)
+    assert bench.prepare() == ""
+    assert (bench.leasings.values[CLAIM.uid].standing, bench.server4.kinds().count(DISCOVER)) == (Standing.HELD, 1)
+    bench.later(300)
+    assert RELEASE not in bench.server4.kinds()
+    (kept,) = bench.leasings.values[CLAIM.uid].kept
+    assert kept.applied == kept.lease
+    assert bench.addresses() == ["192.0.2.100/24"]
+
+
+def test_a_lease_whose_plan_is_held_is_not_given_back_however_late_the_kubelet_asks_again(
+    bench: Leased, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.wants()
+    killed_before_it_is_noted(bench, monkeypatch)
+    bench.later(300)
+    assert RELEASE not in bench.server4.kinds()
+    assert bench.leasings.values[CLAIM.uid].standing is Standing.HELD
+    assert bench.prepare() == ""
+    assert bench.unprepare() == ""
+    assert (bench.server4.leases, bench.leasings.values) == ({}, {})
+
+
+def test_while_the_dataplane_is_away_nothing_is_given_back_that_it_may_hold(
+    bench: Leased, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.wants()
+    killed_before_it_is_noted(bench, monkeypatch)
+    bench.dataplane.faults.fail("prepared", Failure(Code.UNAVAILABLE, "dataplane", "away"))
+    bench.later(300)
+    assert RELEASE not in bench.server4.kinds()
+    bench.later(60)
+    assert bench.leasings.values[CLAIM.uid].standing is Standing.HELD
+
+
+def test_a_renewal_that_is_not_applied_yet_is_not_taken_for_applied_by_a_repeated_prepare(bench: Leased) -> None:
+    bench.wants()
+    assert bench.prepare() == ""
+    bench.dataplane.faults.fail("readdress", Failure(Code.UNAVAILABLE, "dataplane", "away"))
+    (before,) = bench.leasings.values[CLAIM.uid].kept
+    assert before.lease is not None
+    bench.later(before.lease.renew_at - bench.clock.monotonic() + 1, steps=2)
+    (renewed,) = bench.leasings.values[CLAIM.uid].kept
+    assert renewed.applied != renewed.lease
+    assert bench.prepare() == ""
+    (kept,) = bench.leasings.values[CLAIM.uid].kept
+    assert kept.applied == before.lease

@@ -404,3 +404,26 @@ def test_a_claim_asked_for_twice_at_once_is_prepared_once(bench: Bench) -> None:
         thread.join(20)
     assert errors == ["", ""]
     assert bench.dataplane.calls.count("prepare") == 1
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def test_a_kill_after_the_plan_was_held_still_leads_to_a_device_that_stays_published(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.claim("ens1")
+
+    def gone(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.inventories, "hold", gone)
+        with pytest.raises(Killed):
+            bench.prepare()
+    bench.restarted()
+    assert bench.prepare() == ""
+    assert bench.shelf.values[CLAIM.uid].claim == CLAIM
+    bench.show("ens2")
+    assert [device.name for device in bench.inventories.devices() or ()] == ["ens1", "ens2"]
