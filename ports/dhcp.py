@@ -1,7 +1,7 @@
 """Leases of DHCP servers as values, and the channel through which an unprivileged process speaks to those servers.
 
-The dataplane opens the packet socket in the right namespace and hands over nothing but its descriptor: it never reads
-a packet. Times are absolute seconds of CLOCK_MONOTONIC, as everywhere; leases do not outlive the boot.
+The dataplane opens the packet socket in the right namespace and keeps it: it carries frames to and fro and
+parses none. Times are absolute seconds of CLOCK_MONOTONIC, as everywhere; leases do not outlive the boot.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Wish:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lent:
-    """An open packet socket, whose ``descriptor`` is the borrower's to close, and what its device is like.
+    """An open packet socket, whose ``descriptor`` is to be closed by whoever asked for it, and what its device is like.
 
     ``ifindex`` is set where something of the host has to be put back afterwards.
     """
@@ -133,7 +133,7 @@ class Lender(Protocol):
 
 
 class Channel(Protocol):
-    """A raw socket of one device that sees DHCP (and for IPv6 neighbour solicitations) and nothing else."""
+    """Frames of one device: DHCP (and for IPv6 neighbour discovery) and nothing else, to and fro."""
 
     @property
     def mac(self) -> str:
@@ -146,7 +146,7 @@ class Channel(Protocol):
         ...
 
     def send(self, frame: bytes) -> None:
-        """Put the frame on the wire. UNAVAILABLE: the device is down or gone."""
+        """Put the frame on the wire. UNAVAILABLE: the device is down or gone. KERNEL: this is no frame of a DHCP client."""
         ...
 
     def receive(self, seconds: float) -> Heard | None:

@@ -1,1 +1,1 @@
-"""DHCP's way to the wire: packet sockets (privileged), the handing over of them, and the channel made of one (not)."""
+"""DHCP's way to the wire: packet sockets and the relay before them (privileged), and the channel at its other end (not)."""

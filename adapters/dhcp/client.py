@@ -1,4 +1,4 @@
-"""The unprivileged end: asks for a packet socket and speaks through it."""
+"""The unprivileged end: asks for a channel and speaks through it."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import errno
 import os
 import select
 import socket
-import struct
 import time
+from collections import deque
 from contextlib import suppress
 
+from adapters.dhcp.frames import GONE, MAX_MESSAGE, SENT, UNCHECKED, number
 from adapters.dhcp.talk import VERSION, Answer, Question, line, read, receive
 from ports.dataplane import Call
 from ports.dhcp import Heard, Wish
 from ports.errors import Code, Failure
 
-SOL_PACKET, PACKET_AUXDATA, PACKET_OUTGOING = 263, 8, 4
-TP_STATUS_CSUMNOTREADY = 1 << 3  # linux/if_packet.h
-MAX_FRAME = 9216
 GIVE_BACK_SECONDS = 5.0
-_AUXDATA = struct.Struct("=IIIHHHH")  # tpacket_auxdata
+SEND_SECONDS = 5.0
+MOST_HEARD = 64  # frames that wait to be taken
+LOST = frozenset({errno.ENETDOWN, errno.ENXIO, errno.ENODEV, errno.ENOBUFS, errno.EPIPE, errno.ECONNRESET, errno.ETIME})
 
 
 class ChannelClient:
@@ -55,12 +55,13 @@ class ChannelClient:
 
 
 class SocketChannel:
-    """Implements ``ports.dhcp.Channel``. Owns the packet socket and the connection that keeps it lent."""
+    """Implements ``ports.dhcp.Channel``. Owns its end of the relay and the connection that keeps the device lent."""
 
-    def __init__(self, packets: socket.socket, connection: socket.socket, mac: str, running: bool) -> None:
-        self._packets = packets
+    def __init__(self, frames: socket.socket, connection: socket.socket, mac: str, running: bool) -> None:
+        self._frames = frames
         self._connection = connection
         self._mac, self._running = mac, running
+        self._heard: deque[Heard] = deque(maxlen=MOST_HEARD)
 
     @property
     def mac(self) -> str:
@@ -73,29 +74,46 @@ class SocketChannel:
         return self._running
 
     def send(self, frame: bytes) -> None:
-        """Put the frame on the wire."""
+        """Put the frame on the wire. What comes meanwhile is kept."""
+        end = time.monotonic() + SEND_SECONDS
         try:
-            self._packets.send(frame)
+            self._frames.send(frame)
         except OSError as error:
             raise _gone(error) from error
+        while (message := self._next(end)) is not None:
+            if message[:1] == SENT:
+                _check(message)
+                return
+            self._heard.append(_heard(message))
+        raise _gone(OSError(errno.ETIME, ""))
 
     def receive(self, seconds: float) -> Heard | None:
-        """The next frame that is not our own."""
-        end = time.monotonic() + max(0.0, seconds)
-        while select.select([self._packets], [], [], max(0.0, end - time.monotonic()))[0]:
+        """The next frame."""
+        if self._heard:
+            return self._heard.popleft()
+        message = self._next(time.monotonic() + max(0.0, seconds))
+        return None if message is None else _heard(message)
+
+    def _next(self, end: float) -> bytes | None:
+        poller = select.poll()
+        poller.register(self._frames, select.POLLIN)
+        while poller.poll(max(0.0, end - time.monotonic()) * 1000):
             try:
-                frame, ancillary, flags, sender = self._packets.recvmsg(MAX_FRAME, 256)
+                message = self._frames.recv(MAX_MESSAGE)
             except BlockingIOError:
                 continue
             except OSError as error:
                 raise _gone(error) from error
-            if sender[2] != PACKET_OUTGOING and not flags & socket.MSG_TRUNC:
-                return Heard(frame=frame, checked=_is_checked(ancillary))
+            if not message:
+                raise _gone(OSError(errno.EPIPE, ""))
+            if message[:1] == GONE:
+                _check(message)
+            return message
         return None
 
     def close(self) -> None:
         """Give it up, and wait until the device is as it was."""
-        self._packets.close()
+        self._frames.close()
         with suppress(OSError):
             self._connection.settimeout(GIVE_BACK_SECONDS)
             self._connection.shutdown(socket.SHUT_WR)
@@ -106,32 +124,36 @@ class SocketChannel:
 
 def _channel(connection: socket.socket, wish: Wish) -> SocketChannel:
     data, descriptors = receive(connection)
-    packets = [socket.socket(fileno=each) for each in descriptors]
+    frames = [socket.socket(fileno=each) for each in descriptors]
     try:
         if not data:
             raise Failure(Code.UNAVAILABLE, "knd dataplane", "hung up", "it is tried again")
         answer = read(Answer, data)
         if answer.code is not None:
             raise Failure(answer.code, answer.subject, answer.detail, answer.hint)
-        if len(packets) != 1 or packets[0].family != socket.AF_PACKET:
-            raise Failure(Code.INTERNAL, wish.device, "the channel is no packet socket", "a defect; see the log")
+        if len(frames) != 1 or not _is_relay(frames[0]):
+            raise Failure(Code.INTERNAL, wish.device, "the channel is no relay", "a defect; see the log")
     except BaseException:
-        for each in packets:
+        for each in frames:
             each.close()
         raise
-    packets[0].setblocking(False)
-    return SocketChannel(packets[0], connection, answer.mac, answer.running)
+    frames[0].setblocking(False)
+    return SocketChannel(frames[0], connection, answer.mac, answer.running)
 
 
-def _is_checked(ancillary: list[tuple[int, int, bytes]]) -> bool:
-    for level, kind, data in ancillary:
-        if (level, kind) == (SOL_PACKET, PACKET_AUXDATA) and len(data) >= _AUXDATA.size:
-            return not _AUXDATA.unpack_from(data)[0] & TP_STATUS_CSUMNOTREADY
-    return True
+def _is_relay(frames: socket.socket) -> bool:
+    return (frames.family, frames.type) == (socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+
+def _heard(message: bytes) -> Heard:
+    return Heard(frame=message[1:], checked=message[:1] != UNCHECKED)
+
+
+def _check(message: bytes) -> None:
+    if failed := number(message):
+        raise _gone(OSError(failed, ""))
 
 
 def _gone(error: OSError) -> Failure:
-    code = (
-        Code.UNAVAILABLE if error.errno in (errno.ENETDOWN, errno.ENXIO, errno.ENODEV, errno.ENOBUFS) else Code.KERNEL
-    )
+    code = Code.UNAVAILABLE if error.errno in LOST else Code.KERNEL
     return Failure(code, "the device", f"cannot be used: {os.strerror(error.errno or 0)}", "it is tried again")

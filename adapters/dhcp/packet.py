@@ -1,6 +1,6 @@
 """Packet sockets that see DHCP of one interface and nothing else, made in the namespace that the interface is in.
 
-They are made here and used elsewhere: whoever gets one can neither take its filter off (SO_LOCK_FILTER) nor join more.
+They stay in this process: nothing keeps whoever has one from another interface of the namespace (``adapters.dhcp.relay``).
 What it receives for is joined before: the hardware address that the interface will have, and the multicast address at
 which others ask for its link-local address.
 """

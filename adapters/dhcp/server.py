@@ -1,4 +1,4 @@
-"""The privileged end: takes wishes from its own user's processes and answers with the descriptor of a packet socket."""
+"""The privileged end: takes wishes from its own user's processes and answers with one end of a relay."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import suppress
 
+from adapters.dhcp.relay import Relay
 from adapters.dhcp.talk import VERSION, Answer, Question, line, read, receive, refusal
 from ports.dataplane import Call
 from ports.dhcp import Lender, Lent
@@ -116,18 +117,19 @@ class ChannelServer:
             connection.sendall(line(refusal(failure)))
             return
         try:
-            self._hand_over(connection, lent)
-            connection.settimeout(max(0.1, question.deadline - time.monotonic() + GRACE))
-            connection.recv(1)  # nothing is said any more: it ends when the other end does, or its time
+            self._relay(connection, lent, question)
         finally:
             self._lender.give_back(lent)
 
-    def _hand_over(self, connection: socket.socket, lent: Lent) -> None:
-        """The descriptor is theirs alone from here on."""
+    def _relay(self, connection: socket.socket, lent: Lent, question: Question) -> None:
+        """Nothing more is said on the connection: it ends when the other end does, or its time."""
+        relay = Relay(lent.descriptor, question.wish.family)
         try:
-            socket.send_fds(connection, [line(Answer(mac=lent.mac, running=lent.running))], [lent.descriptor])
+            answer = line(Answer(mac=lent.mac, running=lent.running))
+            socket.send_fds(connection, [answer], [relay.theirs.fileno()])
+            relay.carry(connection, question.deadline + GRACE)
         finally:
-            os.close(lent.descriptor)
+            relay.close()
 
 
 def _question(connection: socket.socket) -> Question | None:

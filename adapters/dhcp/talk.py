@@ -16,7 +16,7 @@ from ports.errors import Code, Failure
 from ports.plain import Malformed, parse, plain
 
 T = TypeVar("T")
-VERSION = 1
+VERSION = 2
 MAX_LINE = 16384
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from adapters.dhcp.client import ChannelClient, SocketChannel
 from ports.dhcp import Wish
+from ports.errors import Code, Failure
 from tests.dataplane.process import Node, private_node, stop
 from tests.support.eventually import eventually
 
@@ -41,6 +42,9 @@ def test_an_interface_that_was_set_up_for_a_channel_is_down_again_after_kill_9(n
     process.kill()
     process.wait(10)
     assert is_up(node), "nobody was there to set it down"
+    with pytest.raises(Failure) as caught:
+        channel.receive(30.0)
+    assert caught.value.code is Code.UNAVAILABLE
     process = node.start()
     assert node.facts() == before
     channel.close()

@@ -29,6 +29,7 @@ from tests.support.eventually import eventually
 
 pytestmark = pytest.mark.netns
 OTHER_MAC = "02:00:5e:10:00:77"
+ASKING = bytes.fromhex("ff" * 6 + "02000000000108004500001c000000004011000000000000ffffffff0044004300080000")
 
 
 class Bench(RealBench):
@@ -117,7 +118,7 @@ def test_an_interface_is_set_down_when_whoever_spoke_has_died(bench: Bench) -> N
     bench.kernel.host.set_up(index, False)
     channel = bench.open()
     channel._connection.close()
-    channel._packets.close()
+    channel._frames.close()
     eventually(lambda: not bench.kernel.host.link(index).up)
 
 
@@ -153,10 +154,8 @@ def test_a_device_in_a_pod_speaks_from_there(bench: Bench) -> None:
         channel.close()
 
 
-def test_nothing_but_dhcp_comes_through_and_the_filter_stays(bench: Bench) -> None:
+def test_nothing_but_dhcp_comes_through(bench: Bench) -> None:
     channel = bench.open()
-    with pytest.raises(PermissionError):
-        channel._packets.setsockopt(socket.SOL_SOCKET, 27, 0)  # SO_DETACH_FILTER
     mac = bytes.fromhex("ff" * 6 + "020000000001")
     wrong_port = (
         mac + b"\x08\x00" + bytes.fromhex("4500001c00000000401100000a0000010a000002") + b"\0\x35\0\x45\0\x08\0\0"
@@ -167,11 +166,47 @@ def test_nothing_but_dhcp_comes_through_and_the_filter_stays(bench: Bench) -> No
         return [mac + b"\x08\x06" + bytes(28), wrong_port, mac + b"\x86\xdd" + bytes(60), right_port]
 
     with RunningServer(bench.world.wire, "ens1", chatter):
-        channel.send(mac + b"\x08\x00" + bytes(40))
+        channel.send(ASKING)
         heard = [channel.receive(10.0), channel.receive(0.2)]  # others speak too, and are answered by the chatter
     channel.close()
     assert heard[0] is not None
     assert {each.frame[: len(right_port)] for each in heard if each} == {right_port}
+
+
+def test_whoever_has_a_channel_has_no_packet_socket(bench: Bench) -> None:
+    """With one it could send through the node's uplink, bind to it and make it promiscuous."""
+    channel, wire = bench.open(), socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    assert (channel._frames.family, channel._frames.type) == (wire.family, wire.type)
+    wire.close()
+    channel.close()
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pytest.param(ASKING[:36] + b"\0\x35" + ASKING[38:], id="another port"),
+        pytest.param(ASKING[:20] + b"\x20\0" + ASKING[22:], id="a fragment"),
+        pytest.param(ASKING[:12] + b"\x08\x06" + bytes(28), id="arp"),
+        pytest.param(b"x", id="runt"),
+        pytest.param(ASKING + bytes(10000), id="giant"),
+    ],
+)
+def test_nothing_but_dhcp_goes_out(bench: Bench, frame: bytes) -> None:
+    channel = bench.open()
+    with pytest.raises(Failure) as caught:
+        channel.send(frame)
+    assert caught.value.code is Code.KERNEL
+    channel.send(ASKING)
+    channel.close()
+
+
+def test_a_device_that_goes_down_is_told_of(bench: Bench) -> None:
+    channel = bench.open()
+    bench.kernel.host.set_up(bench.devices[0].ifindex, False)
+    with pytest.raises(Failure) as caught:
+        channel.receive(30.0)
+    assert caught.value.code is Code.UNAVAILABLE
+    channel.close()
 
 
 @pytest.mark.parametrize(
@@ -216,7 +251,7 @@ def test_a_dataplane_that_is_away_is_told_as_such(bench: Bench) -> None:
 
 @pytest.mark.parametrize(
     "garbage",
-    [b"", b"\0" * 70000, b"{}\n", b"[" * 9000 + b"\n", b'{"v": 2}\n', b"\xff\xfe\n", b'{"v":1,"deadline":1e999}\n'],
+    [b"", b"\0" * 70000, b"{}\n", b"[" * 9000 + b"\n", b'{"v": 3}\n', b"\xff\xfe\n", b'{"v":2,"deadline":1e999}\n'],
 )
 def test_garbage_is_refused_and_leaves_nothing_behind(bench: Bench, garbage: bytes) -> None:
     path = bench.channels._path
