@@ -32,10 +32,15 @@ class Sight:
 NO_SIGHT = Sight()
 
 
-def devices(sight: Sight, driver: str) -> tuple[Device, ...]:
-    """The devices to offer."""
+def devices(sight: Sight, driver: str, shared: frozenset[str] = frozenset()) -> tuple[Device, ...]:
+    """The devices to offer. ``shared``: names that several interfaces had in earlier sights."""
     links = tuple(sight.links.values())
-    return discovery.devices(links, sight.hardware, sight.uplinks, driver, sight.rdma, sight.functions)
+    return discovery.devices(links, sight.hardware, sight.uplinks, driver, sight.rdma, sight.functions, shared)
+
+
+def shared_names(sight: Sight) -> frozenset[str]:
+    """The names that several interfaces would have."""
+    return discovery.shared_names(sight.links.values(), sight.hardware)
 
 
 def neighbours(sight: Sight, touched: Touched) -> frozenset[int]:

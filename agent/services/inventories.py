@@ -11,7 +11,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from agent.domain.inventory import complete
+from agent.domain.inventory import complete, shown
 from agent.services.bell import Bell
 from agent.services.following import follow
 from ports.devices import Device, Inventory
@@ -57,13 +57,13 @@ class Inventories:
 
     def device(self, name: str) -> Device | None:
         """The device if the host shows it now."""
-        with self._lock:
-            return self._newest.device(name) if self._newest else None
+        return self.shown().get(name)
 
     def shown(self) -> dict[str, Device]:
         """All devices that the host shows now, by name."""
         with self._lock:
-            return {device.name: device for device in self._newest.devices} if self._newest else {}
+            newest = self._newest
+        return {device.name: device for device in shown(newest, self._held())} if newest else {}
 
     def devices(self) -> tuple[Device, ...] | None:
         """All devices of this node as they are to be published, held ones included; None before the first inventory."""
@@ -74,7 +74,7 @@ class Inventories:
         """The same, with what the host alone says of them."""
         with self._lock:
             newest = self._newest
-        return None if newest is None else complete(newest, tuple(self._shelf.all().values()))
+        return None if newest is None else complete(newest, self._held())
 
     def hold(self, claim: ClaimRef, devices: tuple[Device, ...]) -> None:
         """The claim has these devices from now on."""
@@ -97,6 +97,9 @@ class Inventories:
     def follow(self, source: InventorySource, bell: Bell) -> None:
         """Take inventories until the bell is closed."""
         follow(source, self.put, bell)
+
+    def _held(self) -> tuple[Holding, ...]:
+        return tuple(self._shelf.all().values())
 
     def _changed(self) -> None:
         for changed in self._listeners:

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
-from agent.domain.sight import NO_SIGHT, Sight, devices, difference
+from agent.domain.sight import NO_SIGHT, Sight, devices, difference, shared_names
 from agent.services.looking import Looking
 from agent.services.pacing import Pace
 from ports.clock import Clock
@@ -54,6 +54,7 @@ class Watcher:
         self._dice = dice
         self._sight = NO_SIGHT
         self._rest: list[int] = []
+        self._shared: frozenset[str] = frozenset()  # kept: who shared its name keeps its mark when the others go
         self._auditing = False
         self._published: Inventory | None = None
         self._failing = False
@@ -126,7 +127,8 @@ class Watcher:
             self._publish()
 
     def _publish(self) -> None:
-        before, found = self._published, devices(self._sight, self._driver)
+        self._shared |= shared_names(self._sight)
+        before, found = self._published, devices(self._sight, self._driver, self._shared)
         if before is not None and (before.devices, before.missed) == (found, self._missed):
             return
         generation = before.generation + 1 if before else 1

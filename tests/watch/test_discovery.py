@@ -130,8 +130,37 @@ def test_the_name_of_a_further_interface_does_not_change_when_the_main_one_goes(
     assert names(further, ens1_1=facts)["ens1_1"] == together["ens1_1"]
 
 
-def test_interfaces_that_cannot_be_told_apart_still_have_distinct_stable_names() -> None:
-    links = (a_link("ens1", 7), a_link("ens2", 8), a_link("ens3", 9))
+def port(name: str, index: int, permanent: str | None) -> Link:
+    """An interface of a card whose driver tells no ports."""
+    link = a_link(name, index)
+    return replace(link, identity=replace(link.identity, pci_address=CARD.pci_address, permanent_address=permanent))
+
+
+def test_interfaces_that_no_port_tells_apart_are_all_named_by_themselves() -> None:
+    one, two = port("ens1", 7, "02:00:00:00:00:01"), port("ens2", 8, "02:00:00:00:00:02")
+    made = names(one, two, ens1=CARD, ens2=CARD)
+    assert len(set(made.values())) == 2
+    assert "pci-0000-8a-00-0" not in made.values()
+    swapped = names(port("ens1", 9, "02:00:00:00:00:01"), two, ens1=CARD, ens2=CARD)
+    assert swapped == made
+    assert set(names(port("other", 7, "02:00:00:00:00:01"), two, other=CARD, ens2=CARD).values()) == {*made.values()}
+
+
+def test_an_interface_that_is_not_offered_makes_the_other_one_of_its_function_no_main_one() -> None:
+    one, two = port("ens1", 7, "02:00:00:00:00:01"), port("ens2", 8, "02:00:00:00:00:02")
+    together = names(one, two, ens1=CARD, ens2=CARD)
+    facts = {7: CARD, 8: CARD}
+    (beside_an_uplink,) = devices((one, two), facts, frozenset({7}), "dra.net")
+    assert beside_an_uplink.name == together["ens2"]
+
+
+def test_an_interface_that_is_seen_twice_while_it_moves_is_one() -> None:
+    made = names(port("ens1", 7, "02:00:00:00:00:01"), port("ens1b", 9, "02:00:00:00:00:01"), ens1=CARD, ens1b=CARD)
+    assert made["ens1"] == "pci-0000-8a-00-0"
+
+
+def test_interfaces_of_which_nothing_is_known_still_have_distinct_names() -> None:
+    links = (port("ens1", 7, None), port("ens2", 8, None), port("ens3", 9, None))
     made = names(*links, ens1=CARD, ens2=CARD, ens3=CARD)
     assert made["ens1"] == "pci-0000-8a-00-0"
     assert len(set(made.values())) == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -181,6 +182,23 @@ def test_a_change_is_published_with_the_next_generation(stage: Stage) -> None:
     assert stage.names() == [["net1"], ["net1", "net2"], ["net1"]]
     assert [inventory.generation for inventory in stage.published] == [1, 2, 3]
     assert stage.published[-1].devices[0].attributes["dra.net/mtu"] == 9000
+
+
+def test_who_stays_behind_on_a_function_that_tells_no_ports_does_not_take_the_others_name(stage: Stage) -> None:
+    def port(index: int) -> Link:
+        made = a_link(f"ens{index}", index, pci=CARD)
+        return replace(made, identity=replace(made.identity, permanent_address=f"02:00:00:00:00:0{index}"))
+
+    def acts() -> Iterator[Touched]:
+        stage.host.shown = (port(5),)
+        yield link(4)
+
+    stage.host.shown = (port(4), port(5))
+    stage.host.facts = {4: Hardware(virtual=False, pci_address=CARD), 5: Hardware(virtual=False, pci_address=CARD)}
+    stage.play(acts())
+    both, (left,) = stage.names()
+    assert left in both
+    assert left != "pci-0000-81-00-0"
 
 
 def test_an_event_that_changes_nothing_publishes_nothing(stage: Stage) -> None:

@@ -4,7 +4,7 @@ Names and attributes are DRANET's, so that its users' DeviceClasses work unchang
 said to be what the host shows of it and nothing else: what could not be read is left out, and costs that attribute alone.
 """
 
-from agent.domain.discovery.devices import devices
+from agent.domain.discovery.devices import devices, shared_names
 from agent.domain.discovery.offered import why_not
 
-__all__ = ["devices", "why_not"]
+__all__ = ["devices", "shared_names", "why_not"]

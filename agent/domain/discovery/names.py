@@ -1,7 +1,9 @@
 """Names that stay: ``pci-0000-8a-00-0`` for a PCI function, the interface's own name for others.
 
 A name depends on the device alone and not on its neighbours, since a device that goes away must not hand its name to
-another. They are DRANET's names; a further interface of a function (second port, sub-function) has its port added.
+another. They are DRANET's names; a further interface of a function (second port, sub-function) has its port added. Where
+the driver tells no ports, all interfaces of the function are marked: the one that stays behind would be taken for the one
+that went into a pod.
 """
 
 from __future__ import annotations
@@ -41,7 +43,18 @@ def labelled(name: str) -> str:
 
 def free(name: str, itself: str, taken: Container[str]) -> str:
     """The name, or with a mark of the device itself where another has the name (two netdevs the driver tells nothing of)."""
-    if name not in taken:
-        return name
-    mark = hashlib.sha256(itself.encode()).hexdigest()[:8]
-    return f"{name[: MOST - 9]}-{mark}"
+    return marked(name, itself) if name in taken else name
+
+
+def marked(name: str, itself: str) -> str:
+    """The name with a mark of the device itself: its permanent address, or what else only this device has."""
+    return f"{name[: MOST - 9]}-{_mark(itself)}"
+
+
+def unmarked(name: str, itself: str) -> str:
+    """The name without the device's mark, if it has it."""
+    return name.removesuffix(f"-{_mark(itself)}")
+
+
+def _mark(itself: str) -> str:
+    return hashlib.sha256(itself.encode()).hexdigest()[:8]
