@@ -12,12 +12,16 @@ from urllib.parse import urlencode
 
 import urllib3
 import yaml
-from kubernetes.client.configuration import Configuration
-from kubernetes.client.rest import RESTClientObject
-from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
-from kubernetes.utils.keepalive import tcp_keepalive_socket_options
 
 from adapters.kube.errors import parsed, status_failure, transport_failure
+from adapters.kube.package import (
+    ConfigException,
+    Configuration,
+    RESTClientObject,
+    kubeconfig_loader,
+    load_incluster_config,
+    tcp_keepalive_socket_options,
+)
 from adapters.kube.watching import objects
 from ports.errors import Code, Failure
 
@@ -37,7 +41,7 @@ def load_configuration(kubeconfig: str) -> Any:
     configuration.socket_options = KEEP_ALIVE
     try:
         if kubeconfig:
-            load_kube_config(config_file=kubeconfig, client_configuration=configuration)
+            kubeconfig_loader()(config_file=kubeconfig, client_configuration=configuration)
         else:
             load_incluster_config(client_configuration=configuration)
     except (ConfigException, OSError, ValueError, TypeError, KeyError, yaml.YAMLError) as error:
