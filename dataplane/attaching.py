@@ -11,6 +11,7 @@ from functools import partial
 
 from dataplane import orphans
 from dataplane.attachments import Attachments
+from dataplane.defects import as_failure
 from dataplane.desk import Desk
 from dataplane.gates import Gates
 from dataplane.patience import Work, side_by_side
@@ -19,7 +20,7 @@ from dataplane.transitions import already
 from ports.dataplane import Call, Sandbox
 from ports.errors import Code, Failure
 from ports.kernel import Namespace
-from ports.ledger import Phase, PodRecord
+from ports.ledger import Phase, PodRecord, about
 from ports.results import Attached, Detached, Finding, Held, Report, Verdict
 
 log = logging.getLogger("knd.dataplane")
@@ -101,7 +102,8 @@ class AttachingHalf:
     def _judged(self, seen: PodRecord, work: Work[Judgement], call: Call) -> Judgement:
         try:
             return work.result(min(self._desk.left("reconcile", call), ONE_POD), str(seen.pod))
-        except Failure as failure:
+        except Exception as error:  # noqa: BLE001 - a defect of one is nobody else's
+            failure = as_failure(error, str(seen.pod), about(seen))
             self._desk.check_time("reconcile", call)
             return Finding(pod=seen.pod, verdict=Verdict.BROKEN, reason=str(failure)), None
 
@@ -122,7 +124,8 @@ class AttachingHalf:
         """What one pod holds; one that hangs is told of in the log and keeps nobody from hearing of the others."""
         try:
             return work.result(min(self._desk.left("held", call), ONE_POD), f"pod {pod_uid}")
-        except Failure as failure:
+        except Exception as error:  # noqa: BLE001 - a defect of one is nobody else's
+            failure = as_failure(error, f"pod {pod_uid}")
             self._desk.check_time("held", call)
             log.warning("not known what it holds: %s", failure)
             return ()

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
+from dataplane.defects import as_failure
 from dataplane.gates import Gates
 from dataplane.lifting import Lifts
 from dataplane.locate import temporary_name
@@ -64,7 +65,7 @@ class Attachments:
             self._ledger.write(done)
             self._gates.open(done)
         except Exception as error:
-            failure = as_failure(error, record)
+            failure = as_failure(error, str(record.pod), about(record))
             self._undo(begun, sites, failure)
             raise failure from error
         log.info("attached %s", ", ".join(each.interface for each in done.devices), extra=about(done))
@@ -188,11 +189,3 @@ class Attachments:
             return
         self._ledger.remove(record.pod.uid)
         self._namespaces.leave(record.sandbox)
-
-
-def as_failure(error: Exception, record: PodRecord) -> Failure:
-    """A defect of ours as a failure, so that undoing and answering go on."""
-    if isinstance(error, Failure):
-        return error
-    log.exception("a defect", exc_info=error, extra=about(record))
-    return Failure(Code.INTERNAL, str(record.pod), f"{type(error).__name__}: {error}", "see the dataplane's log")

@@ -109,6 +109,8 @@ class Loans:
 def _mistakes(wish: Wish) -> Iterator[str]:
     if wish.family not in (4, 6):
         yield f"{wish.family} is no address family"
+    if not 0 <= wish.identity.ifindex < 1 << 31:
+        yield f"{wish.identity.ifindex} is no interface index"
     if wish.mac:
         yield from mac_mistakes(wish.mac)
 

@@ -41,7 +41,11 @@ class PreparingHalf:
     def inspect(self, devices: tuple[Identity, ...], call: Call) -> tuple[LinkFacts, ...]:
         """See the port."""
         self._desk.check_time("inspect", call)
-        return tuple(inspected(self._machine, device) for device in devices)
+        found = []
+        for device in devices:
+            self._desk.check_time(f"device {device}", call)  # nobody waits for the rest of them any more
+            found.append(inspected(self._machine, device))
+        return tuple(found)
 
     def prepared(self, claim_uid: str, call: Call) -> Plan | None:
         """See the port."""
@@ -103,7 +107,9 @@ class PreparingHalf:
                 record = self._readdressing.carry_out(
                     record, plan, lambda: self._desk.check_time(str(plan.claim), call)
                 )
-            elif record.phase is Phase.PREPARED and earlier != plan:
+            elif record.phase not in (Phase.ATTACHED, Phase.PREPARED):
+                raise Failure(Code.CONFLICT, str(plan.claim), f"{record.pod} is {record.phase}", "it is tried again")
+            elif earlier != plan and record.phase is Phase.PREPARED:
                 plans = tuple(plan if each is earlier else each for each in record.plans)
                 self._desk.ledger.write(replace(record, plans=plans))
             return tuple(device for device in record.devices if device.claim == plan.claim)

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from dataplane.defects import as_failure
 from dataplane.desk import plan_of
 from dataplane.leasechange import Change, change
 from dataplane.namespaces import Namespaces
@@ -45,7 +46,7 @@ class Readdressing:
             self._ledger.write(done)
         except Exception as error:
             self.undo(replace(record, readdressing=plan))
-            raise _as_failure(error, plan) from error
+            raise as_failure(error, str(plan.claim), about(record)) from error
         return done
 
     def undo(self, record: PodRecord) -> PodRecord:
@@ -64,13 +65,15 @@ class Readdressing:
     def _take_back(self, record: PodRecord, target: Plan, earlier: Plan) -> None:
         try:
             acts = tuple(self._acts(record, target, earlier))
-        except Failure as failure:
+        except Exception as error:  # noqa: BLE001 - what is under way has to end
+            failure = as_failure(error, str(target.claim), about(record))
             log.error("not taken back: %s", failure, extra=about(record))
             return
         for act in acts:
             try:
                 act()
-            except Failure as failure:
+            except Exception as error:  # noqa: BLE001 - what is under way has to end
+                failure = as_failure(error, str(target.claim), about(record))
                 log.error("not taken back: %s", failure, extra=about(record))
 
     def _acts(self, record: PodRecord, old: Plan, new: Plan) -> Iterator[Callable[[], None]]:
@@ -121,10 +124,3 @@ def _announce(site: Site) -> None:
             pod.announce(link.identity.ifindex)
         except Failure as failure:
             log.warning("not announced: %s", failure)
-
-
-def _as_failure(error: Exception, plan: Plan) -> Failure:
-    if isinstance(error, Failure):
-        return error
-    log.exception("a defect", exc_info=error)
-    return Failure(Code.INTERNAL, str(plan.claim), f"{type(error).__name__}: {error}", "see the dataplane's log")

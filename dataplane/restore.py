@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 
 from dataplane.addresses import add_addresses, in_time
+from dataplane.defects import as_failure
 from dataplane.differences import foreign, lacking, link_differences, to_put, to_switch, to_tune
 from dataplane.facts import home_facts
 from dataplane.functions import owed, tell, to_give_back
@@ -54,7 +55,8 @@ def _carry_out(acts: Iterator[Act]) -> tuple[Failure, ...]:
     for act in acts:
         try:
             act()
-        except Failure as failure:
+        except Exception as error:
+            failure = as_failure(error, "the interface")
             if failure.code is Code.DEADLINE:  # a kernel that hangs would hang at every one of them
                 raise
             refusals.append(failure)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from dataplane.defects import as_failure
 from dataplane.steps import Site, do, undo
 from ports.clock import Clock
 from ports.errors import Failure
@@ -61,8 +62,8 @@ class Transaction:
     def _undo(self, site: Site, step: Step) -> Failure | None:
         try:
             self._timed(site, f"undo-{step.kind}", lambda: undo(step, site))
-        except Failure as failure:
-            return failure
+        except Exception as error:  # noqa: BLE001 - taking back never stops
+            return as_failure(error, f"device {site.plan.device}")
         return None
 
     def _timed(self, site: Site, name: str, act: Callable[[], None]) -> None:
@@ -81,5 +82,5 @@ class Transaction:
 def _is_stuck(site: Site) -> bool:
     try:
         return bool(site.rdma_in_pod()) or (not site.plan.rdma_only and site.in_pod() is not None)
-    except Failure:
+    except Exception:  # noqa: BLE001
         return True  # nobody knows: keep the namespace, and with it the device, until somebody does

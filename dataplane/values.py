@@ -67,7 +67,9 @@ def route_mistakes(route: Route) -> Iterator[str]:
 
 
 def _preference_mistakes(what: str, route: Route) -> Iterator[str]:
-    if any(metric.number not in METRICS or not 0 < metric.value <= MOST for metric in route.metrics):
+    numbers = {metric.number for metric in route.metrics}
+    known = all(metric.number in METRICS and 0 < metric.value <= MOST for metric in route.metrics)
+    if not known or len(numbers) < len(route.metrics):
         yield f"{what} has metrics that cannot be"
     if not CONGESTION.fullmatch(route.congestion) or not 0 <= route.preference <= 3 or not 0 <= route.realm <= MOST:
         yield f"{what} has congestion control {route.congestion!r}, preference {route.preference}, realm {route.realm}"

@@ -9,6 +9,7 @@ from functools import partial
 from dataplane import orphans
 from dataplane.attaching import AttachingHalf
 from dataplane.attachments import Attachments
+from dataplane.defects import as_failure
 from dataplane.desk import Desk
 from dataplane.gates import Gates
 from dataplane.lifting import Forgetful, Lifted, Lifts
@@ -24,10 +25,9 @@ from ports.controls import Machine
 from ports.dataplane import Call, Sandbox
 from ports.devices import Identity, LinkFacts
 from ports.dhcp import Lent, Wish
-from ports.errors import Failure
 from ports.gate import Gate
 from ports.heldfeed import HeldEvents, HeldSink
-from ports.ledger import Ledger, Phase, PodRecord
+from ports.ledger import Ledger, Phase, PodRecord, about
 from ports.outbox import Shelf
 from ports.plan import Plan
 from ports.results import Attached, AttachedDevice, Detached, Held, Report
@@ -134,6 +134,7 @@ class Worker:
     def _recovered(self, record: PodRecord, work: Work[PodRecord]) -> PodRecord:
         try:
             return work.result(RECOVERY, str(record.pod))
-        except Failure as failure:
-            log.error("cannot recover: %s", failure, extra={"pod": str(record.pod)})
+        except Exception as error:  # noqa: BLE001 - a defect of one is nobody else's
+            failure = as_failure(error, str(record.pod), about(record))
+            log.error("cannot recover: %s", failure, extra=about(record))
             return replace(record, phase=Phase.DETACHING)  # unknown: its gates are closed until reconcile has looked

@@ -86,7 +86,15 @@ class ChannelServer:
                 connection.close()
                 log.warning("too many channels at a time (%d)", MOST)
                 continue
+            self._begin(connection)
+
+    def _begin(self, connection: socket.socket) -> None:
+        try:
             threading.Thread(target=self._serve, args=(connection,), name="dhcp-channel", daemon=True).start()
+        except RuntimeError as error:  # no thread to be had now
+            log.warning("cannot serve a channel: %s", error)
+            connection.close()
+            self._places.release()
 
     def _serve(self, connection: socket.socket) -> None:
         with self._lock:
