@@ -175,8 +175,8 @@ def _tagged(choices: tuple[Any, ...]) -> Decoder:
 
 
 def _either(choices: tuple[Any, ...]) -> Decoder:
-    """Scalars, and at most one list of something."""
-    scalars = tuple(choice for choice in choices if choice in _SCALARS)
+    """Scalars, and at most one list; in an order of ours, since ``typing`` may take ``int | str`` for ``str | int``."""
+    scalars = tuple(choice for choice in _SCALARS if choice in choices)
     lists = tuple(choice for choice in choices if get_origin(choice) is tuple)
     if len(scalars) + len(lists) != len(choices) or len(lists) > 1:
         raise TypeError(f"a union needs dataclasses with a kind, or scalars and a list: {choices}")

@@ -77,7 +77,7 @@ def _type(hint: Any) -> dict[str, Any]:
         return {"type": "array", "maxItems": MAX_ENTRIES, "items": _type(get_args(hint)[0])}
     if _is_map(hint):
         return {"type": "object", "maxProperties": MAX_ENTRIES, "additionalProperties": _type(get_args(hint)[1])}
-    return {"type": _SCALARS[hint] if hint in _SCALARS else [_SCALARS[each] for each in get_args(hint)]}
+    return {"type": _SCALARS[hint] if hint in _SCALARS else _words(hint)}
 
 
 def _entries(kind: Any, path: str) -> Iterator[Entry]:
@@ -98,7 +98,12 @@ def _word(hint: Any) -> str:
         return f"list of {_word(get_args(hint)[0])}s"
     if _is_map(hint):
         return f"map to {_word(get_args(hint)[1])}"
-    return _SCALARS[hint] if hint in _SCALARS else " or ".join(_SCALARS[each] for each in get_args(hint))
+    return _SCALARS[hint] if hint in _SCALARS else " or ".join(_words(hint))
+
+
+def _words(union: Any) -> list[str]:
+    """In an order of ours: ``typing`` may take ``int | str`` for an earlier ``str | int``."""
+    return [word for scalar, word in _SCALARS.items() if scalar in get_args(union)]
 
 
 def _effect(about: About) -> str:

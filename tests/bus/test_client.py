@@ -71,6 +71,7 @@ def test_a_command_without_time_left_is_not_sent(place: str) -> None:
 def test_nobody_waits_past_the_deadline_for_a_peer_that_hangs(place: str) -> None:
     with serving(place) as process:
         process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED)  # all its threads stand still
         begun = time.monotonic()
         failure = refusal(place, 0.5)
         process.send_signal(signal.SIGCONT)

@@ -117,7 +117,7 @@ def test_defaults_fill_what_is_not_given() -> None:
         ({"items": [{"kind": "left", "size": 1.0}]}, "$.items[0].size", "expected an integer, got float"),
         ({"items": [], "colour": "blue"}, "$.colour", "expected one of red"),
         ({"items": [], "colour": ["red"]}, "$.colour", "expected one of red"),
-        ({"items": [], "sizes": {"a": 1.5}}, "$.sizes.a", "expected an integer or text"),
+        ({"items": [], "sizes": {"a": 1.5}}, "$.sizes.a", "expected text or an integer"),
         ({"items": [], "sizes": {1: 1}}, "$.sizes", "expected text as key"),
         ({"items": [], "weight": "much"}, "$.weight", "expected a number"),
         ({"items": [], "raw": "text"}, "$.raw", "expected bytes"),
