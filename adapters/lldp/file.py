@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,8 @@ class LldpFile:
     def _refresh(self) -> None:
         try:
             found = os.stat(self._path)
-            state: State | None = (found.st_ino, found.st_mtime_ns, found.st_size)
+            regular = stat.S_ISREG(found.st_mode)  # others make whoever opens them wait
+            state: State | None = (found.st_ino, found.st_mtime_ns, found.st_size) if regular else None
         except OSError:
             state = None
         if state != self._state:

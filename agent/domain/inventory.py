@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -27,12 +28,22 @@ def complete(inventory: Inventory, held: tuple[Holding, ...]) -> tuple[Device, .
 def shown(inventory: Inventory, held: tuple[Holding, ...]) -> tuple[Device, ...]:
     """What the host shows, under the names that claims know.
 
-    Of several interfaces of a PCI function that no port tells apart, the host may show one now: it must not be taken for
-    another one that a claim has. The claim's keeps its name, others have a mark of their own.
+    Of several interfaces of a PCI function that no port tells apart, the host may show one now, or another card in the same
+    place: it must not be taken for the one that a claim has. The claim's keeps its name, others have a mark of their own.
     """
-    taken = [device for device in _all(held) if device.identity.pci_address]
-    named = ((device, _name(device, taken)) for device in inventory.devices)
-    return tuple(device if name == device.name else replace(device, name=name) for device, name in named)
+    taken: dict[str, list[Device]] = defaultdict(list)
+    for device in _all(held):
+        taken[_place(device)].append(device)
+    named = ((device, _name(device, taken[_place(device)])) for device in inventory.devices if _place(device) in taken)
+    others = {device.name: name for device, name in named if name != device.name}
+    return tuple(
+        replace(device, name=others[device.name]) if device.name in others else device for device in inventory.devices
+    )
+
+
+def _place(device: Device) -> str:
+    """What two devices have in common that may be taken for each other."""
+    return device.identity.pci_address or device.name
 
 
 def _all(held: Iterable[Holding]) -> Iterator[Device]:
@@ -53,7 +64,7 @@ def _has_name_of(other: Device, base: str) -> bool:
 
 
 def _is_rival(device: Device, other: Device) -> bool:
-    """Both of one function, both with or both without an interface, and known enough to be told apart."""
+    """Both with or both without an interface, and known enough to be told apart."""
     mine, its = device.identity, other.identity
     alike = mine.pci_address == its.pci_address and bool(device.interface) == bool(other.interface)
     return alike and None not in (mine.rdma or mine.permanent_address, its.rdma or its.permanent_address)

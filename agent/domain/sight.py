@@ -6,8 +6,8 @@ so that a full look can say which events never came.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from agent.domain import discovery
 from ports.devices import Device, Link
@@ -47,12 +47,14 @@ def neighbours(sight: Sight, touched: Touched) -> frozenset[int]:
     """The links whose hardware facts an event may concern.
 
     They are those that are named, and all links of the same PCI bus as a function that is: functions of one card know
-    of each other (a physical function of its virtual ones), and the kernel tells of the one that changed alone.
+    of each other (a physical function of its virtual ones), and the kernel tells of the one that changed alone. A card with
+    many virtual functions has some of them on the next bus.
     """
     named = touched.links | touched.addresses
+    if not touched.functions:
+        return named
     buses = {_bus(address) for address in touched.functions}
-    beside = (index for index, link in sight.links.items() if _bus(link.identity.pci_address or "") in buses)
-    return named.union(beside) if buses else named
+    return named.union(index for index in sight.links if not buses.isdisjoint(_buses(sight, index)))
 
 
 def renamed(before: Sight, now: Mapping[int, Link], touched: Iterable[int]) -> frozenset[str]:
@@ -69,7 +71,7 @@ def difference(before: Sight, now: Sight) -> Touched:
     """Which parts are not the same."""
     functions = before.functions.keys() | now.functions.keys()
     return Touched(
-        links=_different(before.links, now.links) | _different(before.hardware, now.hardware),
+        links=_different(before.links, now.links) | _different(_audible(before), _audible(now)),
         functions=frozenset(each for each in functions if before.functions.get(each) != now.functions.get(each)),
         rdma=frozenset(found.rdma.name for found in {*before.rdma} ^ {*now.rdma}),
         routing=before.uplinks != now.uplinks,
@@ -78,6 +80,21 @@ def difference(before: Sight, now: Sight) -> Touched:
 
 def _different(before: Mapping[int, object], now: Mapping[int, object]) -> frozenset[int]:
     return frozenset(index for index in before.keys() | now.keys() if before.get(index) != now.get(index))
+
+
+def _audible(sight: Sight) -> dict[int, Hardware | None]:
+    """Of the hardware, what events of the kernel tell of: neither counters nor what an LLDP daemon wrote."""
+    return {
+        index: known and replace(known, neighbour=None, function=replace(known.function, errors=()))
+        for index, known in sight.hardware.items()
+    }
+
+
+def _buses(sight: Sight, index: int) -> Iterator[str]:
+    """The bus of a link's function, and that of its physical function."""
+    facts = sight.hardware.get(index)
+    yield _bus(sight.links[index].identity.pci_address or "")
+    yield _bus((facts and facts.function.physical) or "")
 
 
 def _bus(address: str) -> str:

@@ -83,6 +83,11 @@ def test_other_ports_and_functions_and_interfaces_that_cannot_be_told_apart_keep
     assert named(port(FUNCTION, ONE), port(FUNCTION, ONE)) == FUNCTION
 
 
+def test_another_card_in_the_place_of_one_that_a_claim_has_is_another_device() -> None:
+    assert named(hardware("usb0", TWO), hardware("usb0", ONE)) == marked("usb0", TWO)
+    assert named(hardware("usb0", ONE), hardware("usb0", ONE)) == "usb0"
+
+
 def test_an_rdma_device_is_not_taken_for_another_one_of_its_function() -> None:
     def rdma(name: str, link: str) -> Device:
         return Device(name=name, identity=Identity(ifindex=0, pci_address="0000:3b:00.0", rdma=link), interface="")

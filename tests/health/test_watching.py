@@ -13,7 +13,7 @@ from agent.services.inventories import Inventories
 from ports.devices import Device, Identity, Inventory, Taint
 from ports.health import Status
 from ports.heldfeed import HeldDevice, HeldState
-from ports.nodeconfig import Health, Lasting
+from ports.nodeconfig import Flapping, Health, Lasting
 from ports.outbox import Holding
 from ports.plan import ClaimRef, PodRef
 from ports.vitals import Vitals
@@ -241,6 +241,21 @@ def test_while_a_link_flaps_single_losses_are_not_told_of(node: Node) -> None:
     assert len(told) <= 10
     node.later(121)
     assert node.told() == [("Node", "DeviceRecovered")]
+
+
+def test_while_a_link_flaps_its_rdma_port_is_not_told_of_and_what_is_left_is_told_at_the_end(node: Node) -> None:
+    node.policy = Health(linkFlapping=Flapping(changes=2, quietSeconds=10))
+    down = ("mlx5_0 port 1 is down",)
+    node.host(eth1=WELL)
+    node.host(eth1=replace(LOST, losses=2, idle_ports=down))
+    assert node.told() == [("Node", "DeviceLinkFlapping")]
+    for losses in range(3, 10):
+        node.host(eth1=replace(WELL, losses=losses - 1))
+        node.host(eth1=replace(LOST, losses=losses, idle_ports=down))
+    assert node.told() == []
+    node.later(11)
+    assert node.told() == [("Node", "DeviceCarrierLost"), ("Node", "DeviceRdmaNotActive"), ("Node", "DeviceRecovered")]
+    assert node.metric("knd_health_changes_total", condition="carrier-lost", to="unhealthy") == 8
 
 
 def test_a_new_policy_changes_taints_at_the_next_look(node: Node) -> None:

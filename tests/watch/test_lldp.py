@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -85,3 +86,15 @@ def test_what_makes_no_sense_tells_nothing(tmp_path: Path, content: str) -> None
 
 def test_without_a_file_there_are_no_neighbours() -> None:
     assert LldpFile("").neighbour(a_link("ens1")) is None
+
+
+def test_a_pipe_in_the_place_of_the_file_makes_nobody_wait(tmp_path: Path) -> None:
+    pipe = tmp_path / "lldp.json"
+    os.mkfifo(pipe)
+    found: list[object] = []
+    asked = threading.Thread(target=lambda: found.append(LldpFile(str(pipe)).neighbour(a_link("ens1"))), daemon=True)
+    asked.start()
+    asked.join(10)
+    waits = asked.is_alive()
+    os.close(os.open(pipe, os.O_RDWR | os.O_NONBLOCK))  # lets go of who waits
+    assert (waits, found) == (False, [None])

@@ -13,6 +13,7 @@ from agent.services.watching import AT_ONCE, AUDIT, Watcher
 from ports.devices import Inventory, Link, RdmaLink
 from ports.discovery import Hardware, RdmaDevice
 from ports.errors import Code, Failure
+from ports.hardware import PciFacts, WireNeighbour
 from ports.touched import EVERYTHING, NOTHING, Touched
 from tests.support.clock import FakeClock
 from tests.watch.trees import a_link
@@ -275,6 +276,31 @@ def test_the_audit_tells_of_hardware_too(stage: Stage, caplog: pytest.LogCapture
     assert [line for line in caplog.messages if "audit" in line] == [
         "the audit found what no event told of (1 times so far): interface #2"
     ]
+
+
+def test_the_audit_does_not_call_missed_what_no_event_tells_of(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    def acts() -> Iterator[Touched]:
+        yield NOTHING
+        function = PciFacts(errors=(0, 1))
+        told = WireNeighbour(system="leaf2")
+        stage.host.facts = {2: Hardware(virtual=True, neighbour=told, function=function)}
+        yield NOTHING
+
+    stage.play(acts())
+    now = stage.published[-1].devices[0]
+    assert now.attributes["dra.net/lldpSystem"] == "leaf2"
+    assert now.vitals is not None
+    assert now.vitals.errors == (0, 1)
+    assert stage.published[-1].missed == 0
+    assert not [line for line in caplog.messages if "audit" in line]
+
+
+def test_an_event_of_a_function_concerns_its_virtual_functions_on_another_bus(stage: Stage) -> None:
+    virtual = Hardware(virtual=False, pci_address="0000:82:00.1", function=PciFacts(physical=CARD))
+    stage.host.shown = (a_link("net1", 2), a_link("vf", 3, pci="0000:82:00.1"))
+    stage.host.facts = {3: virtual}
+    stage.play(iter((Touched(functions=frozenset({CARD})),)))
+    assert "hardware 3" in stage.asked_after_the_first_look()
 
 
 def test_what_is_found_after_lost_events_is_not_called_missed(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,6 +1,7 @@
 """What people are told of the health of devices: Events on the Node and on the pod that has the device, metrics, the log.
 
-Only changes are told. While a link flaps, its single losses are not: the flapping is.
+Only changes are told. While a link flaps, its single losses are not, nor is what comes and goes with the carrier: the
+flapping is. What is still so when it is over is told then.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ REASONS = {
     Condition.GONE: "DeviceGone",
 }
 
+GO_ALONG = (Condition.CARRIER_LOST, Condition.RDMA_NOT_ACTIVE)  # with each loss of a link that flaps
+
 
 class Telling:
     """For one loop, which never waits for it."""
@@ -37,8 +40,11 @@ class Telling:
     def changed(self, device: str, before: Verdict, now: Verdict, pod: PodRef | None) -> None:
         """A device may be otherwise than before."""
         old, new = _by_condition(before.findings), _by_condition(now.findings)
-        for condition in new.keys() - old.keys():
-            self._began(device, new[condition], new, pod)
+        for condition in new:
+            if condition not in old:
+                self._began(device, new[condition])
+            if not _hidden(condition, new) and (condition not in old or _hidden(condition, old)):
+                self._put(REASONS[condition], f"device {device}: {new[condition].message}", pod, warning=True)
         for condition in old.keys() - new.keys():
             self._ended(device, condition, new, pod)
 
@@ -51,11 +57,9 @@ class Telling:
             count = sum(condition in _by_condition(each.findings) for each in found)
             self._meter.show("knd_unhealthy_devices", count, condition=condition)
 
-    def _began(self, device: str, finding: Finding, now: Mapping[Condition, Finding], pod: PodRef | None) -> None:
+    def _began(self, device: str, finding: Finding) -> None:
         log.warning("device %s: %s", device, finding.message)
         self._meter.count("knd_health_changes", condition=finding.condition, to="unhealthy")
-        if not _hidden(finding.condition, now):
-            self._put(REASONS[finding.condition], f"device {device}: {finding.message}", pod, warning=True)
 
     def _ended(self, device: str, condition: Condition, now: Mapping[Condition, Finding], pod: PodRef | None) -> None:
         log.info("device %s: %s is over", device, condition)
@@ -79,4 +83,4 @@ def _by_condition(findings: Iterable[Finding]) -> dict[Condition, Finding]:
 
 
 def _hidden(condition: Condition, now: Mapping[Condition, Finding]) -> bool:
-    return condition is Condition.CARRIER_LOST and Condition.LINK_FLAPPING in now
+    return condition in GO_ALONG and Condition.LINK_FLAPPING in now
