@@ -6,6 +6,7 @@ else has happened in between (attach, detach, attach again). Failures are not re
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -20,7 +21,7 @@ REMEMBERED = 1024
 
 @dataclass(slots=True)
 class _Entry:
-    request: object
+    fingerprint: bytes
     lock: threading.Lock = field(default_factory=threading.Lock)
     done: bool = False
     answer: Any = None
@@ -50,11 +51,12 @@ class Answers:
             entry.lock.release()
 
     def _entry(self, key: str, request: object) -> _Entry:
+        fingerprint = hashlib.sha256(repr(request).encode(errors="surrogatepass")).digest()  # a plan can be large
         with self._lock:
-            entry = self._entries.setdefault(key, _Entry(request))
+            entry = self._entries.setdefault(key, _Entry(fingerprint))
             self._entries.move_to_end(key)
             while len(self._entries) > self._limit:
                 self._entries.popitem(last=False)
-        if entry.request != request:
+        if entry.fingerprint != fingerprint:
             raise Failure(Code.INVALID, f"command {key}", "the same key was used for another command", "use fresh keys")
         return entry

@@ -15,7 +15,7 @@ import os
 from collections.abc import Iterable
 from contextlib import suppress
 
-from dataplane.files import Stamp, os_failures, read, stamp, unlink, write
+from dataplane.files import MAX_BYTES, Stamp, os_failures, read, stamp, unlink, write
 from dataplane.hints import hint
 from ports.errors import Code, Failure
 from ports.ledger import Phase, PodRecord, decode, encode, file_name
@@ -106,6 +106,11 @@ class FileLedger:
     def _put(self, name: str, record: PodRecord, keep: bool) -> None:
         path, aside = self._at(name), self._at(f".{name}.tmp")
         data = encode(record, self._boot_id)
+        if len(data) > MAX_BYTES:
+            detail = f"its record has {len(data)} bytes, at most {MAX_BYTES} can be read again"
+            raise Failure(
+                Code.INVALID, str(record.pod), detail, "let its claims ask for fewer devices, routes or rules"
+            )
         if keep and record.phase is Phase.ATTACHING:
             write(aside, data)
             os.rename(aside, path + PREVIOUS)

@@ -45,8 +45,9 @@ class ChannelServer:
             with suppress(FileNotFoundError):
                 os.unlink(self._path)
             listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-            listening.bind(self._path)
-            os.chmod(self._path, 0o600)
+            listening.bind(
+                self._path
+            )  # its mode is the directory's: whoever shares that could put another file there now
             listening.listen(MOST)
         except OSError as error:
             hint = "check the runtime directory"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import stat
@@ -10,13 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from dataplane.files import MAX_BYTES
 from dataplane.ledger import PREVIOUS, QUARANTINE, FileLedger
+from ports.devices import Address
 from ports.errors import Code, Failure
 from ports.ledger import Phase, PodRecord, decode, encode
+from ports.queueing import NOTHING
 from tests.dataplane.bench import POD, make_host
 from tests.support.plans import pod_ref
 
 BOOT = "11111111-2222-4333-8444-555555555555"
+FIRST = Path(__file__).with_name("first_record.json")
 OTHER_BOOT = "99999999-2222-4333-8444-555555555555"
 
 
@@ -163,6 +168,43 @@ def test_a_record_of_another_schema_is_quarantined(ledger: FileLedger, directory
     path_of(directory, kept).write_text(json.dumps({**sealed, "schema": 2}))
     assert ledger.records() == ()
     assert [path.name for path in (directory / QUARANTINE).iterdir()] == [f"{kept.pod.uid}.json"]
+
+
+def test_a_record_of_the_first_version_is_read() -> None:
+    """As that version left it on a real host, before there were leases, virtual functions and disciplines in it."""
+    data = FIRST.read_bytes()
+    read = decode(data, json.loads(data)["boot_id"])
+    assert (read.phase, read.readdressing, read.devices[0].interface) == (Phase.ATTACHED, None, "net1")
+    before = read.plans[0].devices[0].before
+    assert (before.queueing, before.functions, before.function, before.expiries, before.unkept) == (
+        NOTHING,
+        (),
+        None,
+        (),
+        (),
+    )
+    assert before.addresses == (Address(prefix="192.0.2.1/24"),)
+    assert decode(encode(read, BOOT), BOOT) == read
+
+
+def test_a_record_of_a_later_version_is_kept_for_it(ledger: FileLedger, directory: Path) -> None:
+    kept = record()
+    sealed = json.loads(encode(kept, BOOT))
+    body = {**sealed["record"], "later": []}
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
+    later = json.dumps({**sealed, "record": body, "sha256": hashlib.sha256(canonical).hexdigest()})
+    path_of(directory, kept).write_text(later)
+    assert ledger.records() == ()
+    assert (directory / QUARANTINE / f"{kept.pod.uid}.json").read_text() == later
+
+
+def test_what_could_not_be_read_again_is_not_written(ledger: FileLedger, directory: Path) -> None:
+    kept = record()
+    ledger.write(kept)
+    with pytest.raises(Failure, match="can be read again") as caught:
+        ledger.write(replace(kept, reason="x" * MAX_BYTES))
+    assert caught.value.code is Code.INVALID
+    assert FileLedger(str(directory), BOOT).records() == (kept,)
 
 
 def test_a_record_under_another_pods_name_is_quarantined(ledger: FileLedger, directory: Path) -> None:
