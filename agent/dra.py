@@ -34,6 +34,7 @@ from adapters.telemetry.factory import ClosingTracer, make_tracer
 from agent import endings, leasehold, outside, wellness
 from agent.leasehold import Leasehold
 from agent.outside import Around, Outside
+from agent.services import unending
 from agent.services.bell import Bell
 from agent.services.inventories import Inventories
 from agent.services.keeping import Heeded, Keeper
@@ -79,8 +80,7 @@ class Frontend:
     def start(self) -> None:
         """Take the kubelet's socket first: it tells whether another ``knd dra`` runs here already."""
         self.plugin.serve()
-        for name, loop in self._loops().items():
-            threading.Thread(target=loop, name=f"knd-{name}", daemon=True).start()
+        unending.start(self._loops(), self.bell)
 
     def stop(self) -> None:
         """Deregister, let running calls end, leave slices and prepared claims as they are."""

@@ -9,8 +9,7 @@ import argparse
 import logging
 import os
 import sys
-import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from adapters.bus.dataplane import AttachingClient
 from adapters.bus.frontends import OutcomesClient, serve_runtime_link
@@ -22,7 +21,9 @@ from adapters.nri.plugin import Plugin
 from adapters.rdma.sysfs import RdmaTree
 from adapters.telemetry.factory import ClosingTracer, make_tracer
 from agent import endings
+from agent.services import unending
 from agent.services.attaching import Attacher
+from agent.services.bell import Bell
 from agent.services.live import Live
 from agent.services.outcomes import Sender
 from agent.services.rdma import RdmaFiles
@@ -68,17 +69,18 @@ class Frontend:
     refusals: Teller
     reconciler: Reconciler
     tracer: ClosingTracer
+    bell: Bell = field(default_factory=Bell)
 
     def start(self) -> None:
         """Take the state socket first: it tells whether another ``knd nri`` runs here already."""
         self.link.start()
         loops = {"outcomes": self.sender.run, "refusals": self.refusals.run, "reconcile": self.reconciler.run}
-        for name, loop in loops.items():
-            threading.Thread(target=loop, name=f"knd-{name}", daemon=True).start()
+        unending.start(loops, self.bell)
         self.plugin.start()
 
     def stop(self) -> None:
         """End the connection to the runtime first: it drops us and goes on. Attached pods stay attached."""
+        self.bell.close()
         self.plugin.stop()
         self.sender.stop()
         self.refusals.stop()

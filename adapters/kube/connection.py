@@ -121,7 +121,11 @@ class Connection:
     ) -> Any:
         url = self.server + path + (f"?{urlencode(query)}" if query else "")
         headers = {"Accept": JSON_TYPE, "User-Agent": "knd", **self._credentials()}
-        data = None if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        data = (
+            None
+            if body is None
+            else json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        )
         if data is not None:
             headers["Content-Type"] = content_type
         try:

@@ -40,7 +40,7 @@ def prepare_answer(
     response = pb.NodePrepareResourcesResponse()
     for uid, prepared in _entries(asked, answers, bad):
         devices = [] if prepared.error else [_device(pb, device) for device in prepared.devices]
-        response.claims[uid].CopyFrom(pb.NodePrepareResourceResponse(devices=devices, error=prepared.error))
+        response.claims[uid].CopyFrom(pb.NodePrepareResourceResponse(devices=devices, error=_text(prepared.error)))
     return response
 
 
@@ -50,7 +50,7 @@ def unprepare_answer(
     """A ``NodeUnprepareResourcesResponse`` of this version with an entry, empty for success, for every claim asked for."""
     response = pb.NodeUnprepareResourcesResponse()
     for uid, prepared in _entries(asked, answers, bad):
-        response.claims[uid].CopyFrom(pb.NodeUnprepareResourceResponse(error=prepared.error))
+        response.claims[uid].CopyFrom(pb.NodeUnprepareResourceResponse(error=_text(prepared.error)))
     return response
 
 
@@ -78,6 +78,11 @@ def _entries(
         yield claim.uid, by_uid.get(claim.uid) or Prepared(claim=claim, error=NO_ANSWER)
     for uid, mistake in bad.items():
         yield uid, Prepared(claim=ClaimRef(namespace="", name="", uid=uid), error=mistake)
+
+
+def _text(words: str) -> str:
+    """As protobuf takes it: what JSON can hold beyond UTF-8 (half a surrogate pair, in a user's parameters) is a ``?``."""
+    return words.encode("utf-8", "replace").decode()
 
 
 def _device(pb: ModuleType, device: PreparedDevice) -> Any:

@@ -34,6 +34,8 @@ class Notices:
                 self._notify(notice)
             except Failure as failure:
                 log.info("event not recorded: %s", failure)
+            except Exception:  # one that cannot be told must not cost those after it
+                log.exception("a defect; not recorded: %s %s", notice.reason, ascii(notice.message))
 
     def stop(self) -> None:
         """End ``run``; what is still waiting is not told."""

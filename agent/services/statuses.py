@@ -117,13 +117,21 @@ class Statuses:
         except Failure as failure:
             self._meter.count("knd_status_writes", result=failure.code)
             if not _pointless(failure):
-                self._waits[uid] = (self._clock.monotonic() + backoff.next(), backoff)
                 log.warning("status not written, trying again: %s", failure, extra=_about(outcome))
+                self._again(uid, backoff)
                 return
             log.info("status not needed any more: %s", failure, extra=_about(outcome))
+        except Exception:  # it is on the disk, so it would be here again after a restart: it must cost no other claim
+            self._meter.count("knd_status_writes", result=Code.INTERNAL)
+            log.exception("a defect; status not written, trying again", extra=_about(outcome))
+            self._again(uid, backoff)
+            return
         self._waits.pop(uid, None)
         if self._outbox.all().get(uid) == outcome:  # not replaced by a newer one meanwhile
             self._outbox.drop(uid)
+
+    def _again(self, uid: str, backoff: Backoff) -> None:
+        self._waits[uid] = (self._clock.monotonic() + backoff.next(), backoff)
 
     def _write(self, outcome: Outcome) -> None:
         body = self._cluster.claim(outcome.claim.namespace, outcome.claim.name)

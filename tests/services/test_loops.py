@@ -5,6 +5,9 @@ from __future__ import annotations
 import random
 import threading
 
+import pytest
+
+from agent.services import unending
 from agent.services.backoff import Backoff
 from agent.services.bell import Bell
 from agent.services.notices import WAITING, Notices
@@ -63,6 +66,8 @@ def test_notices_are_told_in_order_and_a_failure_ends_nothing() -> None:
         told.append(each.message)
         if each.message == "first":
             raise Failure(Code.UNAVAILABLE, "API server", "away")
+        if each.message == "second":
+            raise UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed")
         if each.message == "last":
             notices.stop()
 
@@ -79,3 +84,28 @@ def test_too_many_notices_do_not_hold_anybody_up() -> None:
         notices.put(notice(str(number)))
     notices.stop()
     notices.run()
+
+
+def test_a_loop_that_ends_by_a_defect_begins_again_and_one_that_ends_by_itself_does_not(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bell, again, done = Bell(), threading.Event(), threading.Event()
+    begun: list[str] = []
+
+    def faulty() -> None:
+        begun.append("faulty")
+        if begun.count("faulty") == 1:
+            raise KeyError("uid")
+        again.set()
+        bell.wait()
+
+    def short() -> None:
+        begun.append("short")
+        done.set()
+
+    unending.start({"faulty": faulty, "short": short}, bell, pause=0.001)
+    assert again.wait(30)
+    assert done.wait(30)
+    bell.close()
+    assert begun.count("short") == 1
+    assert "ended the loop faulty" in caplog.text

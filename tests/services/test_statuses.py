@@ -238,3 +238,19 @@ def test_a_refused_container_is_an_event_of_its_pod(bench: Bench) -> None:
     (notice,) = bench.notices.kept
     assert (notice.kind, notice.namespace, notice.name, notice.uid) == ("Pod", "team", "app", "pod-uid")
     assert (notice.reason, notice.message) == ("ContainerRefused", refusal.reason)
+
+
+@pytest.mark.parametrize("poison", [{"addresses": ("nonsense",)}, {"at_ns": 10**30}])
+def test_an_outcome_that_nobody_can_make_sense_of_costs_no_other_claim(bench: Bench, poison: dict[str, Any]) -> None:
+    other = replace(CLAIM, name="other", uid="a-claim-before")
+    allocation = {"devices": {"results": [{"request": "r", "driver": DRIVER, "pool": NODE, "device": "ens1"}]}}
+    metadata = {"namespace": other.namespace, "name": other.name, "uid": other.uid}
+    bench.cluster.put_claim({"metadata": metadata, "status": {"allocation": allocation}})
+    bad = replace(outcome(at_ns=poison.get("at_ns", 10**18)), claim=other)
+    device = replace(bad.devices[0], claim=other, addresses=poison.get("addresses", ()))
+    bench.report(replace(bad, devices=(device,)))
+    bench.report(outcome())
+    assert bench.statuses.step()
+    assert bench.ready() == [("ens1", "True")]
+    assert set(bench.outbox.all()) == {other.uid}
+    assert bench.meter.counts["knd_status_writes", "internal"] == 1

@@ -339,6 +339,13 @@ def test_an_event_names_its_object_and_whoever_reports(server: StandinApiServer,
     assert (event["source"], event["reportingComponent"]) == ({"component": DRIVER, "host": NODE}, DRIVER)
 
 
+def test_an_event_may_hold_what_json_can_and_utf8_cannot(server: StandinApiServer, cluster: KubeCluster) -> None:
+    message = "unknown key \ud800 (in a user's parameters)"
+    cluster.notify(Notice(kind="Pod", namespace="default", name="p", uid="u", reason="R", message=message))
+    (event,) = server.events()
+    assert event["message"] == "unknown key ? (in a user's parameters)"
+
+
 def test_an_event_of_our_node_has_the_nodes_uid(server: StandinApiServer, cluster: KubeCluster) -> None:
     cluster.notify(Notice(kind="Node", namespace="", name=NODE, uid="", reason="DeviceGone", message="x"))
     (event,) = server.events()

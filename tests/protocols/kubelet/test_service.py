@@ -72,6 +72,11 @@ def test_an_error_comes_alone(send: Send, hooks: RecordingHooks) -> None:
     assert (entry.error, list(entry.devices)) == ("eth1 is gone", [])
 
 
+def test_an_error_may_hold_what_json_can_and_utf8_cannot(send: Send, hooks: RecordingHooks) -> None:
+    hooks.answer = lambda asked: Prepared(claim=asked, error="unknown key \ud800")
+    assert prepare(send, claim(1))["uid-1"].error == "unknown key ?"
+
+
 def test_request_names_are_base_names(send: Send, hooks: RecordingHooks) -> None:
     device = PreparedDevice(request="nic/fast", pool="node1", device="eth1", cdi_device_ids=("dra.net/attached=uid-1",))
     hooks.answer = lambda asked: Prepared(claim=asked, devices=(device,))
