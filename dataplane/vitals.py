@@ -117,12 +117,19 @@ class HeldVitals:
         elif record.phase is not Phase.ATTACHED:
             self._delayed(sandbox, _planned(record))
         else:
-            self._events.listen(sandbox, pod)
+            self._listen(sandbox, pod)
             found = tuple(self._devices(record, pod))
             self._forget(sandbox)
             self._found[sandbox] = found
             if any(device.rdma_only for plan in record.plans for device in plan.devices):
                 self._silent.add(sandbox)
+
+    def _listen(self, sandbox: str, pod: Namespace) -> None:
+        """Without events it is looked at in its turn."""
+        try:
+            self._events.listen(sandbox, pod)
+        except Failure as failure:
+            log.warning("changes are seen %g s late at most: %s", AUDIT, failure)
 
     def _delayed(self, sandbox: str, devices: tuple[HeldDevice, ...]) -> None:
         """Nothing can be said of these now; it is tried again soon."""

@@ -15,6 +15,7 @@ import threading
 from contextlib import suppress
 
 from adapters.netlink.nsfs import inside
+from ports.errors import Code, Failure
 from ports.heldfeed import EVERY
 from ports.kernel import Namespace
 
@@ -59,8 +60,12 @@ class HeldLinkEvents:
             if sandbox in self._left or sandbox in self._sockets:
                 made.close()
                 return
+            try:
+                self._epoll.register(made, select.EPOLLIN)
+            except OSError as error:  # the system's limit of watches: without events it is looked at in its turn
+                made.close()
+                raise Failure(Code.UNAVAILABLE, f"sandbox {sandbox}", f"cannot be listened to: {error}") from error
             self._sockets[sandbox] = made
-            self._epoll.register(made, select.EPOLLIN)
             self._touched.add(sandbox)  # what changed before is looked at once more
         os.eventfd_write(self._wake, 1)
 
@@ -126,8 +131,12 @@ def _drained(made: socket.socket, of: bytes = b"") -> bool:
 
 def _link_events() -> socket.socket:
     made = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
-    made.bind((0, 0))
-    made.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, RTNLGRP_LINK)
+    try:
+        made.bind((0, 0))
+        made.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, RTNLGRP_LINK)
+    except OSError:
+        made.close()
+        raise
     return made
 
 

@@ -75,6 +75,19 @@ def test_a_device_in_a_pod_is_told_with_its_claim_and_pod(watched: Watched) -> N
     assert watched.events.listening.keys() == {SANDBOX}
 
 
+def test_a_pod_that_cannot_be_listened_to_is_looked_at_in_its_turn(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise Failure(Code.UNAVAILABLE, "the events", "no more of them")
+
+    monkeypatch.setattr(watched.events, "listen", full)
+    watched.host.attached(watched.worker, watched.host.card)
+    assert watched.look() == {"ens1": WELL}
+    watched.host.clock.advance(AUDIT)
+    assert watched.look() == {"ens1": WELL}
+
+
 def test_nothing_is_told_again_but_a_sign_of_life(watched: Watched) -> None:
     watched.host.attached(watched.worker, watched.host.card)
     watched.look()

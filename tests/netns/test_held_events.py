@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import select
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import cycle
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from adapters.netlink.heldevents import HeldLinkEvents
+from ports.errors import Code, Failure
 from ports.vitals import carrier
 from tests.contracts.heldevents.contract import HeldEventsContract
 from tests.netns.world import RealWorld
@@ -68,3 +71,32 @@ def test_no_descriptor_is_left(real: RealWorld, tmp_path: Path) -> None:
         events.leave(f"pod-{number}")
     events.close()
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+class Full:
+    """An epoll that takes nothing more (/proc/sys/fs/epoll/max_user_watches)."""
+
+    def __init__(self, real: select.epoll) -> None:
+        self._real = real
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._real, name)
+
+    def register(self, *_args: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_subscription_that_cannot_be_watched_keeps_no_namespace_alive(
+    real: RealWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(HeldLinkEvents()) as events:
+        before = len(os.listdir("/proc/self/fd"))
+        with monkeypatch.context() as full:
+            full.setattr(events, "_epoll", Full(events._epoll))
+            with pytest.raises(Failure) as caught:
+                events.listen("pod", real.host)
+            events.leave("pod")
+        assert caught.value.code is Code.UNAVAILABLE
+        assert len(os.listdir("/proc/self/fd")) == before
+        events.wait(0)
+        events.listen("pod", real.host)
