@@ -33,6 +33,7 @@ class NodeFile:
         self._problem = ""
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._closed = False
+        self._blind = ""
         self._read()
 
     @property
@@ -50,11 +51,14 @@ class NodeFile:
         while self._path and not self._closed:
             try:
                 with PathChanges(self._path) as changes:  # before the look, so that nothing is missed in between
+                    self._blind = ""
                     self._look(changed)
                     changes.wait(None, self._wake)
                     self._settle(changes)
             except Failure as failure:
-                log.warning("%s", failure)
+                if str(failure) != self._blind:
+                    log.warning("%s", failure)
+                self._blind = str(failure)
                 self._look(changed)
                 select.select([self._wake], [], [], BLIND)
 

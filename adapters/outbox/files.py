@@ -26,13 +26,20 @@ SUFFIX, ASIDE, BAD = ".json", ".part", ".bad"
 SCHEMA = 1
 
 
+Mark = tuple[int, int, int]  # of a file as it was read
+
+
 class FileShelf(Generic[T]):
-    """``ports.outbox.Shelf`` in one directory, which is made when it is missing. One process at a time writes there."""
+    """``ports.outbox.Shelf`` in one directory, which is made when it is missing. One process at a time writes there.
+
+    Values are made of files again only when these are others: some shelves are asked with each event of the node.
+    """
 
     def __init__(self, directory: str | Path, kind: type[T]) -> None:
         self._directory = Path(directory)
         self._kind = kind
         self._lock = threading.Lock()
+        self._known: dict[str, tuple[Mark, T]] = {}
 
     def put(self, claim_uid: str, value: T) -> None:
         """Keep the value in the place of the claim's earlier one."""
@@ -40,31 +47,48 @@ class FileShelf(Generic[T]):
         data = json.dumps({"schema": SCHEMA, "value": plain(value)}).encode()
         with self._lock, _disk(path):
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._known.pop(claim_uid, None)
             _replace(path, data)
 
     def drop(self, claim_uid: str) -> None:
         """Forget the claim's value."""
         path = self._path(claim_uid)
         with self._lock, _disk(path):
+            self._known.pop(claim_uid, None)
             path.unlink(missing_ok=True)
 
     def get(self, claim_uid: str) -> T | None:
         """The claim's value, if it can be read."""
         path = self._path(claim_uid)
         with self._lock:
-            return dict(self._read([path])).get(claim_uid) if path.exists() else None
+            return dict(self._read([path])).get(claim_uid)
 
     def all(self) -> Mapping[str, T]:
         """Everything that can be read."""
         with self._lock:
-            return dict(self._read(sorted(self._directory.glob(f"*{SUFFIX}"))))
+            found = dict(self._read(sorted(self._directory.glob(f"*{SUFFIX}"))))
+            self._known = {uid: known for uid, known in self._known.items() if uid in found}
+            return found
 
     def _read(self, paths: list[Path]) -> Iterator[tuple[str, T]]:
         for path in paths:
             try:
-                yield path.stem, self._decode(path.read_bytes())
+                yield path.stem, self._value(path)
+            except FileNotFoundError:
+                continue  # dropped meanwhile, by the process that takes our place or the one whose place we took
             except (OSError, ValueError, Malformed, RecursionError) as error:
                 _set_aside(path, error)
+
+    def _value(self, path: Path) -> T:
+        with path.open("rb") as file:
+            found = os.fstat(file.fileno())
+            mark = found.st_ino, found.st_mtime_ns, found.st_size
+            known = self._known.get(path.stem)
+            if known is not None and known[0] == mark:
+                return known[1]
+            value = self._decode(file.read())
+        self._known[path.stem] = mark, value
+        return value
 
     def _decode(self, data: bytes) -> T:
         sealed = json.loads(data)

@@ -138,6 +138,27 @@ def test_a_bad_file_is_moved_aside_and_the_others_are_read(
     assert len(caplog.records) == 1
 
 
+def test_what_another_process_wrote_and_dropped_is_seen(tmp_path: Path) -> None:
+    ours, theirs = shelf(tmp_path), shelf(tmp_path)
+    ours.put(CLAIM.uid, outcome("first"))
+    assert ours.all() == {CLAIM.uid: outcome("first")}
+    assert ours.all()[CLAIM.uid] is ours.all()[CLAIM.uid], "made anew without a change"
+    theirs.put(CLAIM.uid, outcome("second"))
+    assert ours.all() == {CLAIM.uid: outcome("second")}
+    theirs.drop(CLAIM.uid)
+    assert (ours.all(), ours.get(CLAIM.uid)) == ({}, None)
+
+
+def test_a_file_that_goes_while_the_directory_is_read_is_no_bad_one(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = shelf(tmp_path)
+    kept.put(CLAIM.uid, outcome())
+    (tmp_path / "gone.json").symlink_to(tmp_path / "nowhere")  # listed, and not there when it is opened
+    assert kept.all() == {CLAIM.uid: outcome()}
+    assert not caplog.records
+
+
 def test_a_write_that_was_cut_short_leaves_the_value_before(tmp_path: Path) -> None:
     kept = shelf(tmp_path)
     kept.put(CLAIM.uid, outcome())
