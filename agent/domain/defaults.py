@@ -37,11 +37,12 @@ def fitted(layers: tuple[Layer, ...], check: Check) -> Fitted:
     while True:
         layered = lay(layers)
         mistakes = tuple(check(layered.config))
-        blamed = next((each for each in mistakes if _is_the_platforms(each, layered)), None)
+        blamed = next(_the_platforms(mistakes, layered), None)
         if blamed is None:
             break
-        notes.append(f"the platform's {blamed.path} is left out: {blamed.reason}")
-        fewer = tuple(_without(layer, layered.config, blamed.path) for layer in layers)
+        path, reason = blamed
+        notes.append(f"the platform's {path} is left out: {reason}")
+        fewer = tuple(_without(layer, layered.config, path) for layer in layers)
         layers = fewer if fewer != layers else _others(layers)
     if mistakes and not any(check(lay(_others(layers)).config)):
         notes.append(f"the platform's configuration is left out: with it, {mistakes[0]}")
@@ -81,8 +82,11 @@ def _ipv6(config: NetworkConfig) -> Iterator[Mistake]:
             yield Mistake(f"rules[{index}]", reason)
 
 
-def _is_the_platforms(mistake: Mistake, layered: Layered) -> bool:
-    return layered.provenance.of(mistake.path) is Source.PROVIDER
+def _the_platforms(mistakes: Iterable[Mistake], layered: Layered) -> Iterator[tuple[str, str]]:
+    """The platform's values that mistakes lie in, also those that only do not go with one of somebody else; and why."""
+    for mistake in mistakes:
+        told = ((mistake.path, mistake.reason), *((path, str(mistake)) for path in mistake.also))
+        yield from (each for each in told if layered.provenance.of(each[0]) is Source.PROVIDER)
 
 
 def _without(layer: Layer, merged: NetworkConfig, path: str) -> Layer:

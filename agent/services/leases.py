@@ -21,6 +21,10 @@ from ports.plan import ClaimRef
 log = logging.getLogger("knd.dhcp")
 ACQUIRE_SECONDS = 20.0  # of the kubelet's 45 for all of Prepare
 RELEASE_SECONDS = 3.0
+MOST_SERVERS, MOST_DOMAINS = (
+    32,
+    32,
+)  # told of a device: the longest names together are less than the API's 10 KiB of data
 
 
 class Leases:
@@ -65,8 +69,8 @@ class Leases:
         """What the device's status tells of its leases: name servers, domains; empty for one without."""
         found = self._book.of(claim_uid)
         leases = [kept.lease for kept in found.kept if kept.device == device and kept.lease] if found else []
-        dns = list(dict.fromkeys(server for lease in leases for server in lease.dns))
-        search = list(dict.fromkeys(domain for lease in leases for domain in lease.search))
+        dns = list(dict.fromkeys(server for lease in leases for server in lease.dns))[:MOST_SERVERS]
+        search = list(dict.fromkeys(domain for lease in leases for domain in lease.search))[:MOST_DOMAINS]
         told = {key: value for key, value in (("nameservers", dns), ("searches", search)) if value}
         return {"dns": told} if told else {}
 

@@ -114,7 +114,7 @@ class Tending:
         again = Call(key=uuid4().hex, deadline=call.deadline, traceparent=plan.traceparent)
         devices = self._dataplane.readdress(renewed(plan, kept), again)
         self._put(leasing, replace(kept, applied=kept.lease))
-        if devices and _addressed(kept.applied) != _addressed(kept.lease):
+        if devices and _shown(kept.applied) != _shown(kept.lease):
             at = self._clock.wall_ns()
             self._told(Outcome(claim=plan.claim, pod=plan.pod, devices=devices, at_ns=at, traceparent=plan.traceparent))
 
@@ -145,5 +145,6 @@ class Tending:
         )
 
 
-def _addressed(lease: Lease | None) -> str:
-    return lease.address if lease and lease != lost(lease) else ""
+def _shown(lease: Lease | None) -> tuple[str, ...]:
+    """What a claim's status tells of a lease."""
+    return (lease.address, *lease.dns, "", *lease.search) if lease and lease != lost(lease) else ()

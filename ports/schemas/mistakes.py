@@ -14,8 +14,9 @@ class Mistake:
     also: tuple[str, ...] = ()
 
     def under(self, root: str) -> Mistake:
-        """The same with a path that begins at ``root``."""
-        return replace(self, path=f"{root}.{self.path}" if self.path else root)
+        """The same with paths that begin at ``root``."""
+        also = tuple(f"{root}.{path}" for path in self.also)
+        return replace(self, path=f"{root}.{self.path}" if self.path else root, also=also)
 
     def __str__(self) -> str:
         return f"{self.path}: {self.reason}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import struct
+from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -12,6 +14,7 @@ from ports.dataplane import Call, Sandbox
 from ports.devices import Route
 from ports.dhcp import Standing
 from ports.errors import Code, Failure
+from ports.netconfig import decode
 from ports.plan import AddAddress, AddRoute, Plan, SetMtu
 from tests.services.support import CLAIM, Bench, opaque
 from tests.support.dhcp.server4 import DISCOVER, RELEASE, REQUEST, Server4
@@ -352,6 +355,52 @@ def test_name_servers_are_told_in_the_devices_status(bench: Leased) -> None:
     assert bench.leases.data(CLAIM.uid, "ens1") == {"dns": {"nameservers": ["192.0.2.1"], "searches": ["example.org"]}}
     assert bench.leases.data(CLAIM.uid, "ens2") == {}
     assert bench.leases.data("other", "ens1") == {}
+
+
+def test_name_servers_that_change_in_a_running_pod_are_told(bench: Leased) -> None:
+    bench.wants()
+    bench.prepare()
+    bench.attach()
+    bench.server4.options[6] = IPv4Address("192.0.2.53").packed
+    bench.later(301)
+    (told,) = bench.ended
+    assert (told.claim, len(told.devices), told.error) == (CLAIM, 1, "")
+    assert bench.leases.data(CLAIM.uid, "ens1") == {"dns": {"nameservers": ["192.0.2.53"]}}
+    bench.later(301)
+    assert bench.ended == [told]
+
+
+def test_what_servers_tell_of_names_is_never_more_than_the_status_can_hold(bench: Leased) -> None:
+    bench.wants(interface={"ipv6": {"dhcp": True}})
+    bench.prepare()
+    leasing = bench.leasings.values[CLAIM.uid]
+    kept = []
+    for each in leasing.kept:
+        assert each.lease is not None
+        names = tuple(f"{each.family}{number:02}.{'x' * 61}.{'y' * 61}.{'z' * 61}.{'w' * 57}" for number in range(32))
+        servers = tuple(f"2001:db8:1111:2222:3333:4444:{each.family}555:66{number:02}" for number in range(16))
+        kept.append(replace(each, lease=replace(each.lease, dns=servers, search=names)))
+    bench.leasings.values[CLAIM.uid] = replace(leasing, kept=tuple(kept))
+    data = bench.leases.data(CLAIM.uid, "ens1")
+    assert (len(data["dns"]["nameservers"]), len(data["dns"]["searches"])) == (32, 32)
+    assert len(json.dumps(data)) <= 10240  # what the API takes
+
+
+def test_a_profile_whose_addresses_do_not_go_with_dhcp_is_named(bench: Leased) -> None:
+    bench.profiles.gives = {"fabric": decode({"interface": {"addresses": ["198.51.100.7/24"]}})}
+    bench.wants(profile="fabric")
+    told = bench.prepare()
+    assert "interface.dhcp is from the claim" in told
+    assert "interface.addresses is from the profile" in told
+    assert bench.channels.opened == [], "no server is asked for what cannot be"
+
+
+def test_of_a_platforms_values_only_those_that_do_not_go_with_dhcp_are_left_out(bench: Leased) -> None:
+    bench.platform["ens1"] = decode({"interface": {"mtu": 1350, "addresses": ["198.51.100.7/24"]}})
+    bench.wants()
+    assert bench.prepare() == ""
+    assert bench.addresses() == ["192.0.2.100/24"]
+    assert [step.mtu for step in bench.steps(SetMtu)] == [1350]
 
 
 def test_leases_are_counted(bench: Leased) -> None:
