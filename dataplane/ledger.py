@@ -62,7 +62,9 @@ class FileLedger:
 
     def remove(self, pod_uid: str) -> None:
         """Forget the pod. One without a record is a success."""
-        path = self._at(file_name(pod_uid))
+        name = file_name(pod_uid)
+        path = self._at(name)
+        self._known.pop(name, None)
         with os_failures(path):
             unlink(path + PREVIOUS)  # first: a crash between leaves none that belongs to no record
             unlink(path)
@@ -131,6 +133,7 @@ class FileLedger:
 
     def _set_aside(self, name: str, failure: Failure) -> None:
         path = self._at(name)
+        self._known.pop(name, None)
         with os_failures(path):
             if self._is_of_another_boot(path):
                 log.info("dropping %s: written in another boot", name)

@@ -92,6 +92,15 @@ def test_a_file_that_is_as_it_was_is_not_read_again(
     assert ledger.read(kept.pod.uid) is None
 
 
+def test_nothing_is_remembered_of_pods_that_are_gone(ledger: FileLedger, directory: Path) -> None:
+    for name in ("one", "two"):
+        ledger.write(record(name))
+    path_of(directory, record("two")).write_text("torn")
+    ledger.remove(record("one").pod.uid)
+    assert ledger.records() == ()
+    assert not ledger._known
+
+
 def test_a_record_is_for_nobody_else_to_read(ledger: FileLedger, directory: Path) -> None:
     ledger.write(record())
     assert stat.S_IMODE(path_of(directory, record()).stat().st_mode) == 0o600
