@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from google.protobuf.message import Message
 from tests.runtime import image
 from tests.runtime.pb import cri_pb2 as pb
 
+STARTING = "server is not initialized yet"  # containerd serves other APIs a moment before this one
 SECONDS = 30.0
 Answer = TypeVar("Answer", bound=Message)
 
@@ -142,7 +144,11 @@ class Runtime:
                 response_deserializer=kind.FromString,
             ),
         )
-        try:
-            return cast(Answer, call(request, timeout=SECONDS, wait_for_ready=True))
-        except grpc.RpcError as error:
-            raise Refused(str(error.details())) from error
+        deadline = time.monotonic() + SECONDS
+        while True:
+            try:
+                return cast(Answer, call(request, timeout=SECONDS, wait_for_ready=True))
+            except grpc.RpcError as error:
+                if STARTING not in str(error.details()) or time.monotonic() > deadline:
+                    raise Refused(str(error.details())) from error
+            time.sleep(0.1)
