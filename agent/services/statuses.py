@@ -7,6 +7,7 @@ given later, an API server comes back. Only the newest outcome of a claim counts
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from functools import partial
 
@@ -57,6 +58,7 @@ class Statuses:
         self._meter = meter
         self._data = data
         self._bell = Bell()
+        self._noting = threading.Lock()
         self._waits: dict[str, tuple[float, Backoff]] = {}
 
     def report(self, outcome: Outcome, call: Call) -> None:
@@ -67,9 +69,10 @@ class Statuses:
 
     def take(self, outcome: Outcome) -> None:
         """The same for whoever is in this process."""
-        earlier = self._outbox.all().get(outcome.claim.uid)
-        if earlier is None or earlier.at_ns <= outcome.at_ns:
-            self._outbox.put(outcome.claim.uid, outcome)
+        with self._noting:
+            earlier = self._outbox.get(outcome.claim.uid)
+            if earlier is None or earlier.at_ns <= outcome.at_ns:
+                self._outbox.put(outcome.claim.uid, outcome)
         if not outcome.ended:
             self._meter.count("knd_attaches", result="failed" if outcome.error else "success")
         if outcome.error and (earlier is None or earlier.error != outcome.error):
@@ -127,8 +130,9 @@ class Statuses:
             self._again(uid, backoff)
             return
         self._waits.pop(uid, None)
-        if self._outbox.all().get(uid) == outcome:  # not replaced by a newer one meanwhile
-            self._outbox.drop(uid)
+        with self._noting:
+            if self._outbox.get(uid) == outcome:  # not replaced by a newer one meanwhile
+                self._outbox.drop(uid)
 
     def _again(self, uid: str, backoff: Backoff) -> None:
         self._waits[uid] = (self._clock.monotonic() + backoff.next(), backoff)

@@ -254,3 +254,20 @@ def test_an_outcome_that_nobody_can_make_sense_of_costs_no_other_claim(bench: Be
     assert bench.ready() == [("ens1", "True")]
     assert set(bench.outbox.all()) == {other.uid}
     assert bench.meter.counts["knd_status_writes", "internal"] == 1
+
+
+def test_an_outcome_that_comes_while_the_one_before_it_is_dropped_is_kept(bench: Bench) -> None:
+    newer = outcome("gone", at_ns=2 * 10**18)
+    reporting = threading.Thread(target=lambda: bench.report(newer), daemon=True)
+    drop = bench.outbox.drop
+
+    def slowly(claim_uid: str) -> None:
+        reporting.start()
+        reporting.join(0.1)
+        drop(claim_uid)
+
+    bench.outbox.drop = slowly  # type: ignore[method-assign]
+    bench.report(outcome())
+    bench.statuses.step()
+    reporting.join(30)
+    assert bench.outbox.all() == {CLAIM.uid: newer}
