@@ -32,7 +32,7 @@ TIMES = {"csum": 2}  # TCA_*_TM where it is not 1
 PARAMETERS = {"csum": 1}  # TCA_*_PARMS where it is not 2
 GENERIC = slice(0, 4), slice(12, 20)  # tc_gen: index, and how many refer to it
 WISHES = 0b10011  # TCA_CLS_FLAGS_*: skip hardware, skip software, verbose; the others tell where it is
-U32_ROOT = 0x80000000
+FLOWER_ETHERNET_TYPE, VLANS = 8, (0x8100, 0x88A8)  # TCA_FLOWER_KEY_ETH_TYPE; 802.1Q, 802.1ad
 TREE = frozenset({"u32"})
 
 
@@ -93,8 +93,15 @@ def adding(ifindex: int, wanted: Filter) -> Request:
     body = BODY.pack(0, ifindex, wanted.handle, wanted.parent, info) + string(TCA_KIND, wanted.type)
     if wanted.chain:
         body += u32(TCA_CHAIN, wanted.chain)
-    body += attribute(TCA_OPTIONS, bytes.fromhex(wanted.options))
+    body += attribute(TCA_OPTIONS, _ethernet_type(wanted) + bytes.fromhex(wanted.options))
     return Request(kind=RTM_NEWTFILTER, body=body, flags=NLM_F_CREATE | NLM_F_EXCL)
+
+
+def _ethernet_type(wanted: Filter) -> bytes:
+    """Of VLAN tags flower looks at what it is asked for only if told the type twice, and tells it once."""
+    if wanted.type != "flower" or wanted.protocol not in VLANS:
+        return b""
+    return attribute(FLOWER_ETHERNET_TYPE, struct.pack("!H", wanted.protocol))
 
 
 def _can_be_kept(kind: str, found: Mapping[int, bytes]) -> bool:

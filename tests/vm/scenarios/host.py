@@ -113,12 +113,19 @@ def planned(pod: Pod, facts: LinkFacts, parameters: Parameters = AS_ON_THE_HOST)
 
 
 def differences(before: LinkFacts, now: LinkFacts) -> Iterator[str]:
-    """What of an interface is other than it was. Its carrier is left out: drivers tell of that when they know."""
-    before, now = (replace(facts, link=replace(facts.link, operstate="")) for facts in (before, now))
+    """What of an interface is other than it was. Its carrier is left out, and what drivers tell only while there is one."""
+    told = [{setting.name for setting in facts.offloads.settings} for facts in (before, now)]
+    before, now = (_steady(facts, frozenset.intersection(*map(frozenset, told))) for facts in (before, now))
     for field in fields(LinkFacts):
         was, this = getattr(before, field.name), getattr(now, field.name)
         if was != this:
             yield f"{field.name}: {was} -> {this}"
+
+
+def _steady(facts: LinkFacts, names: frozenset[str]) -> LinkFacts:
+    settings = tuple(setting for setting in facts.offloads.settings if setting.name in names)
+    offloads = replace(facts.offloads, settings=settings)
+    return replace(facts, link=replace(facts.link, operstate=""), offloads=offloads)
 
 
 @contextmanager

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from adapters.ethtool.control import EthtoolOffloads
-from ports.devices import Offloads, Setting
+from ports.devices import LinkFacts, Offloads, Setting
 from tests.support.eventually import eventually
 from tests.vm.scenarios.cards import interfaces, virtual_functions
 from tests.vm.scenarios.host import Host
@@ -20,7 +21,6 @@ CHANGES = {  # of each card: what the pod sets
     IGB: {
         "rings/rx": "512",
         "rings/tx": "1024",
-        "channels/combined": "1",
         "coalesce/rx-usecs": "200",
         "pause/autoneg": "0",
     },
@@ -98,6 +98,12 @@ def function() -> Iterator[str]:
     ip("link", "set", IGB, "down")
 
 
+def told(before: LinkFacts) -> LinkFacts:
+    """The physical function learns a function's own address only once somebody sets it, as restoring does."""
+    assert before.function is not None
+    return replace(before, function=replace(before.function, mac=before.link.mac))
+
+
 def test_a_function_whose_driver_takes_any_address_for_the_permanent_one_is_known_by_its_place(
     host: Host, new_pod: Pod, function: str
 ) -> None:
@@ -107,7 +113,7 @@ def test_a_function_whose_driver_takes_any_address_for_the_permanent_one_is_know
         new_pod.run("ip", "link", "set", "net1", *command)
     assert host.worker.held(host.call())
     assert host.take_back(new_pod) == ()
-    assert host.is_as(*before)
+    assert host.is_as(told(before[0]))
 
 
 def test_a_function_with_an_address_of_its_own_from_a_pod_that_died_is_known_by_its_place(
@@ -121,4 +127,4 @@ def test_a_function_with_an_address_of_its_own_from_a_pod_that_died_is_known_by_
     new_pod.end()
     eventually(lambda: host.kernel.host.find("net1") is not None, 60)
     host.restart()
-    assert host.is_as(*before)
+    assert host.is_as(told(before[0]))

@@ -92,12 +92,12 @@ def test_what_the_administrator_sets_of_a_function_in_a_pod_stays_as_he_set_it(h
         assert before.function is not None
         assert before.function.number == 0
         host.give(new_pod, name)
-        for words in (("vlan", "100", "qos", "3"), ("trust", "on"), ("spoofchk", "off")):
+        for words in (("vlan", "100", "qos", "3"), ("spoofchk", "off")):
             ip("link", "set", CARD, "vf", "0", *words)
         ip("link", "set", CARD, "vf", "0", "mac", "52:54:00:4b:41:77")
         assert host.take_back(new_pod) == ()
         now = host.facts(name)[0]
-        wanted = replace(before.function, mac="52:54:00:4b:41:77", vlan=100, qos=3, trust=True, spoof_check=False)
+        wanted = replace(before.function, mac="52:54:00:4b:41:77", vlan=100, qos=3, spoof_check=False)
         assert (now.function, now.link.mac) == (wanted, "52:54:00:4b:41:77")
     ip("link", "set", CARD, "down")
 
@@ -109,7 +109,7 @@ def test_what_a_pod_sets_of_the_functions_of_its_card_is_set_back(host: Host, ne
         before = host.facts(CARD)
         assert [each.vlan for each in before[0].functions] == [0, 7]
         host.give(new_pod, CARD)
-        for words in (("vlan", "66"), ("trust", "on"), ("spoofchk", "off"), ("rate", "10")):
+        for words in (("vlan", "66"), ("trust", "on"), ("spoofchk", "off")):
             new_pod.run("ip", "link", "set", "net1", "vf", "1", *words)
         assert host.take_back(new_pod) == ()
         assert host.is_as(*before)

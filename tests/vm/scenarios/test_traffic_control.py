@@ -57,8 +57,9 @@ def test_it_is_built_again(host: Host, new_pod: Pod, card: str, name: str) -> No
     assert len((*parts.queues, *parts.classes, *parts.filters)) == len(CONFIGURATIONS[name])
     host.give(new_pod, card)
     new_pod.run("tc", "qdisc", "replace", "dev", "net1", "root", "handle", "66:", "fq")
-    assert host.take_back(new_pod) == ()
+    lost = host.take_back(new_pod)
     assert host.is_as(*before)
+    assert lost == ()
 
 
 def test_what_cannot_be_built_again_is_named_before_and_after(host: Host, new_pod: Pod, card: str) -> None:
