@@ -15,6 +15,7 @@ from agent.domain.inventory import complete, shown
 from agent.services.bell import Bell
 from agent.services.following import follow
 from ports.devices import Device, Inventory
+from ports.errors import Code, Failure
 from ports.feed import InventorySource
 from ports.metrics import Meter, NoMeter
 from ports.outbox import Holding, Holdings
@@ -82,8 +83,13 @@ class Inventories:
         self._changed()
 
     def adopt(self, claim: ClaimRef, names: tuple[str, ...]) -> None:
-        """The same for a claim that was prepared before, if that was not noted and the host still shows its devices."""
+        """The same for a claim that was prepared before, if that was not noted and the host still shows its devices.
+
+        UNAVAILABLE before the first inventory.
+        """
         if self._shelf.get(claim.uid) is None:
+            if problem := self.problem():
+                raise Failure(Code.UNAVAILABLE, "inventory", problem)
             found = tuple(device for name in names if (device := self.device(name)) is not None)
             if found:
                 self.hold(claim, found)

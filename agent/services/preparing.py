@@ -70,11 +70,11 @@ class Preparation:
             body = self._claim(claim, end, held)
         if body is None:
             assert held is not None
-            self._adopt(claim, held)
+            self._adopt(claim, held, end)
             return _allocated(held)
         devices = claims.allocated(body, self._driver)
         if held is not None and self._still_valid(held, body):
-            self._adopt(claim, held)
+            self._adopt(claim, held, end)
             return devices
         if held is not None:
             log.info("%s was allocated anew: its old plan is taken back", claim, extra={"claim": str(claim)})
@@ -104,11 +104,17 @@ class Preparation:
         self._inventories.release(claim.uid)
         return detached
 
-    def _adopt(self, claim: ClaimRef, held: Plan) -> None:
+    def _adopt(self, claim: ClaimRef, held: Plan, end: float) -> None:
         """What is held is this process's too: the one that prepared it may have been killed before it could note that."""
         self._plans[claim.uid] = held
         self._leases.settle(claim)
-        self._inventories.adopt(claim, tuple(each.device for each in held.devices))
+        names, until = tuple(each.device for each in held.devices), min(end, self._clock.monotonic() + PATIENCE)
+        try:
+            self._patience.try_until(until, AWAY, lambda: self._inventories.adopt(claim, names))
+        except Failure as failure:
+            if failure.code not in AWAY:
+                raise
+            log.warning("the devices of %s are not published while they are in its pod: %s", claim, failure)
 
     def _plan(self, claim: ClaimRef, body: Json, end: float, steps: Steps, traceparent: str) -> None:
         moved = self._configuration.moved(claim, body, end, steps)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from agent.services.inventories import Inventories
 from agent.services.turns import Turns
 from ports.dataplane import Call, Sandbox
 from ports.devices import Identity, Inventory, LinkFacts
@@ -422,8 +423,25 @@ def test_a_kill_after_the_plan_was_held_still_leads_to_a_device_that_stays_publi
         patched.setattr(bench.inventories, "hold", gone)
         with pytest.raises(Killed):
             bench.prepare()
+    bench.inventories = Inventories(bench.shelf)
     bench.restarted()
+
+    def watcher_tells(seconds: float) -> None:
+        bench.clock.advance(seconds)
+        bench.show("ens1", "ens2")
+
+    bench.clock.sleep = watcher_tells  # type: ignore[method-assign]
     assert bench.prepare() == ""
     assert bench.shelf.values[CLAIM.uid].claim == CLAIM
     bench.show("ens2")
     assert [device.name for device in bench.inventories.devices() or ()] == ["ens1", "ens2"]
+
+
+def test_a_watcher_that_is_away_costs_no_claim_that_is_held(bench: Bench) -> None:
+    bench.claim("ens1")
+    assert bench.prepare() == ""
+    bench.shelf.values.clear()
+    bench.inventories = Inventories(bench.shelf)
+    bench.restarted()
+    assert bench.prepare() == ""
+    assert bench.shelf.values == {}
