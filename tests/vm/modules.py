@@ -20,7 +20,7 @@ NEEDED = (
     *("act_gact", "act_vlan", "act_police"),
     *("sch_ingress", "cls_bpf", "act_mirred", "ib_core", "ib_uverbs", "rdma_cm", "rdma_ucm"),
 )
-ARGUMENTS = {"dummy": "numdummies=0", "ifb": "numifbs=0"}  # else each makes devices of its own when it is loaded
+ARGUMENTS = {"dummy": "numdummies=0", "ifb": "numifbs=0", "bonding": "max_bonds=0"}  # no devices when it is loaded
 STOCK_RDMA = ("crc32_generic", "rdma_rxe")  # the checksum is asked for by name, which finds no dependency
 
 
