@@ -93,7 +93,10 @@ def _audible(sight: Sight) -> dict[int, Hardware | None]:
 def _buses(sight: Sight, index: int) -> Iterator[str]:
     """The bus of a link's function, and that of its physical function."""
     facts = sight.hardware.get(index)
-    yield _bus(sight.links[index].identity.pci_address or "")
+    own = sight.links[index].identity.pci_address or (
+        facts and facts.pci_address
+    )  # a kernel before 5.14 names no parent
+    yield _bus(own or "")
     yield _bus((facts and facts.function.physical) or "")
 
 

@@ -151,7 +151,10 @@ def test_while_no_good_file_was_seen_nothing_is_in_force(
 def test_where_changes_cannot_be_watched_it_is_looked_at_now_and_then(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def refuse(_path: str) -> None:
+    tried: list[str] = []
+
+    def refuse(path: str) -> None:
+        tried.append(path)
         raise Failure(Code.KERNEL, "watch", "no more")
 
     monkeypatch.setattr(nodefile, "PathChanges", refuse)
@@ -161,5 +164,6 @@ def test_where_changes_cannot_be_watched_it_is_looked_at_now_and_then(
         path.parent.mkdir()
         path.write_text(text("a"))
         followed.denies("a")
+        eventually(lambda: len(tried) > 3, 30)
         assert followed.ended()
     assert caplog.text.count("watch: no more") == 1, "told at each look"

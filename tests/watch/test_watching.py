@@ -303,6 +303,12 @@ def test_an_event_of_a_function_concerns_its_virtual_functions_on_another_bus(st
     assert "hardware 3" in stage.asked_after_the_first_look()
 
 
+def test_an_event_of_a_function_concerns_its_bus_where_the_kernel_names_no_parent_device(stage: Stage) -> None:
+    stage.host.facts = {2: Hardware(virtual=False, pci_address=CARD)}
+    stage.play(iter((Touched(functions=frozenset({CARD})),)))
+    assert "hardware 2" in stage.asked_after_the_first_look()
+
+
 def test_what_is_found_after_lost_events_is_not_called_missed(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     def acts() -> Iterator[Touched]:
         stage.host.facts = {2: Hardware(virtual=False)}
