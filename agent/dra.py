@@ -166,8 +166,13 @@ def build(chosen: argparse.Namespace, env: dict[str, str]) -> Frontend:
         meter=metrics,
     )
     others = outside.build(chosen, around)
-    others.providers.tell(publishing.wake)
-    well = wellness.build(chosen, around, publishing.wake)
+    well = wellness.build(chosen, around, keeps, publishing.wake)
+
+    def described() -> None:
+        well.parts.watch.wake()
+        publishing.wake()
+
+    others.providers.tell(described)
     inventories.tell(well.parts.watch.wake, publishing.wake, others.providers.wake)
     leased = leasehold.build(chosen, around)
     statuses = Statuses(

@@ -11,6 +11,7 @@ from adapters.manifests.nodefile import NodeFile
 from agent.outside import Around
 from agent.services.bell import Bell
 from agent.services.health import HealthParts, assemble
+from agent.services.health.offered import Keeps
 from agent.services.nodeconfig import ConfigTelling
 from ports.nodeconfig import EMPTY
 from ports.places import Places
@@ -47,13 +48,14 @@ class Wellness:
         self.parts.watch.wake()
 
 
-def build(chosen: argparse.Namespace, around: Around, retainted: Callable[[], None]) -> Wellness:
-    """``retainted`` is called when devices have other taints than before."""
+def build(chosen: argparse.Namespace, around: Around, keeps: Keeps, retainted: Callable[[], None]) -> Wellness:
+    """``keeps`` is the filter of what is published. ``retainted`` is called when devices have other taints than before."""
     config = NodeFile(chosen.node_config, around.driver)
     parts = assemble(
         driver=around.driver,
         node=around.node,
         inventories=around.inventories,
+        keeps=keeps,
         policy=lambda: (config.config or EMPTY).health,
         retainted=retainted,
         notices=around.notices,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -9,8 +10,10 @@ import pytest
 from adapters.health.metrics import Metrics
 from agent.services.health import assemble
 from agent.services.health.held import FRESH
+from agent.services.health.offered import Offered
 from agent.services.inventories import Inventories
-from ports.devices import Device, Identity, Inventory, Taint
+from ports.devices import AttributeValue, Device, Identity, Inventory, Taint
+from ports.errors import Code, Failure
 from ports.health import Status
 from ports.heldfeed import HeldDevice, HeldState
 from ports.nodeconfig import Flapping, Health, Lasting
@@ -46,6 +49,7 @@ class Node:
             driver="dra.net",
             node="node-1",
             inventories=self.inventories,
+            keeps=lambda attributes: attributes.get("dra.net/type") != "veth",
             policy=lambda: self.policy,
             retainted=self._retainted,
             notices=self.notices,
@@ -268,6 +272,31 @@ def test_a_new_policy_changes_taints_at_the_next_look(node: Node) -> None:
     node.parts.watch.look()
     assert node.taints("eth1") == ()
     assert node.retainted == 3
+
+
+def test_what_is_not_published_is_nobodys_health(node: Node) -> None:
+    veth = replace(device("veth1", WELL), attributes={"dra.net/type": "veth"})
+    for vitals in (WELL, LOST):
+        ill = replace(veth, vitals=vitals)
+        node.inventories.put(Inventory(generation=1, devices=(device("eth1", WELL), ill)))
+        node.parts.watch.look()
+    assert node.health().keys() == {"eth1"}
+    assert node.told() == []
+    assert node.metric("knd_devices", health="unhealthy") == 0
+    node.pods(veth1=LOST)
+    assert node.health()["veth1"][0] is Status.UNHEALTHY, "a pod has it, whatever the filter says by now"
+
+
+def test_a_filter_that_fails_for_a_device_costs_that_device_alone(node: Node) -> None:
+    def fails(attributes: Mapping[str, AttributeValue]) -> bool:
+        if not attributes:
+            raise Failure(Code.INVALID, "filter", "no such attribute")
+        return True
+
+    known = replace(device("eth1", WELL), attributes={"dra.net/type": "device"})
+    offered = Offered(fails)
+    assert offered.of((known, device("eth2", WELL)), ()) == ("eth1",)
+    assert offered.of((known, replace(known, name="eth2")), ()) == ("eth1", "eth2")
 
 
 def test_a_device_that_nobody_has_any_more_is_forgotten(node: Node) -> None:

@@ -9,6 +9,7 @@ from agent.services.bell import Bell
 from agent.services.following import follow
 from agent.services.health.board import Board
 from agent.services.health.held import Held
+from agent.services.health.offered import Keeps, Offered
 from agent.services.health.telling import Telling
 from agent.services.health.watching import HealthWatch
 from agent.services.inventories import Inventories
@@ -37,19 +38,25 @@ def assemble(
     driver: str,
     node: str,
     inventories: Inventories,
+    keeps: Keeps,
     policy: Callable[[], Health],
     retainted: Callable[[], None],
     notices: Notices,
     clock: Clock,
     meter: Meter,
 ) -> HealthParts:
-    """Nothing runs yet. ``retainted`` is called when devices have other taints than before."""
+    """Nothing runs yet.
+
+    ``keeps`` says by its attributes whether a device is published; ``retainted`` is called when devices have other taints
+    than before.
+    """
     board, held = Board(), Held(clock)
     watch = HealthWatch(
         driver=driver,
         node=node,
         inventories=inventories,
         held=held,
+        offered=Offered(keeps),
         policy=policy,
         board=board,
         telling=Telling(node, notices, meter),

@@ -15,6 +15,7 @@ from agent.domain.health import NEW, Memory, Seen, Verdict, judge, taints
 from agent.services.bell import Bell
 from agent.services.health.board import Board
 from agent.services.health.held import Held, InPods
+from agent.services.health.offered import Offered
 from agent.services.health.sight import Sight, look
 from agent.services.health.telling import Telling
 from agent.services.inventories import Inventories
@@ -57,6 +58,7 @@ class HealthWatch:
         node: str,
         inventories: Inventories,
         held: Held,
+        offered: Offered,
         policy: Callable[[], Health],
         board: Board,
         telling: Telling,
@@ -67,6 +69,7 @@ class HealthWatch:
         self._node = node
         self._inventories = inventories
         self._held = held
+        self._offered = offered
         self._policy = policy
         self._board = board
         self._telling = telling
@@ -115,12 +118,13 @@ class HealthWatch:
             return LONGEST
 
     def _look(self) -> float:
-        devices = self._inventories.bare()
+        devices = self._inventories.devices()
         if devices is None:
             return LONGEST
         sight = Sight(shown=self._inventories.shown(), in_pods=self._held.now())
         policy = self._policy()
-        kept = {device.name: self._judged(device.name, sight, policy) for device in devices}
+        names = self._offered.of(devices, sight.in_pods.devices)
+        kept = {name: self._judged(name, sight, policy) for name in names}
         before, self._kept = self._kept, kept
         self._board.put(tuple(self._report(name, each) for name, each in kept.items()))
         if _taints(before) != _taints(kept):
