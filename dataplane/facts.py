@@ -71,6 +71,9 @@ def _rdma_facts(machine: Machine, device: Identity, name: str) -> LinkFacts:
     found = machine.rdma.find(machine.kernel.host, name)
     if found is None:
         raise Failure(Code.NOT_FOUND, f"device {device}", "is not in the host now", HINT)
+    known = Identity(ifindex=0, pci_address=machine.rdma.pci_address(found), rdma=name)
+    if device != known:  # it is by the kernel's word, and not by the asker's, that the node's deny list knows a device
+        raise Failure(Code.NOT_FOUND, f"device {device}", f"has PCI address {known.pci_address or 'none'} now", HINT)
     exclusive = machine.rdma.exclusive()
     interface = machine.rdma.interface(machine.kernel.host, found)
     if interface is not None:

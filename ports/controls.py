@@ -91,6 +91,10 @@ class RdmaControl(Protocol):
         """The index of an interface of this namespace that belongs to the RDMA device, None where it has none here."""
         ...
 
+    def pci_address(self, rdma: RdmaLink) -> str | None:
+        """The PCI function of a device of the host; None of a virtual one."""
+        ...
+
     def ports(self, namespace: Namespace, rdma: RdmaLink) -> tuple[tuple[int, str], ...]:
         """Number and state (``active``, ``down``, as in ``ports.hardware.RdmaPort``) of its ports; none where it is not."""
         ...
@@ -204,6 +208,10 @@ class NoRdma:
         return None
 
     def interface(self, namespace: Namespace, rdma: RdmaLink) -> int | None:
+        """None."""
+        return None
+
+    def pci_address(self, rdma: RdmaLink) -> str | None:
         """None."""
         return None
 

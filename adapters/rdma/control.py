@@ -51,6 +51,10 @@ class NetlinkRdma:
         found = self._about(lambda talk: nldev.owner(talk, rdma), None, namespace)
         return self._tree.interface(rdma.name) if found is None and is_own(namespace.fileno()) else found
 
+    def pci_address(self, rdma: RdmaLink) -> str | None:
+        """The function of a device of this process's own namespace."""
+        return self._tree.pci_address(rdma.name)
+
     def ports(self, namespace: Namespace, rdma: RdmaLink) -> tuple[tuple[int, str], ...]:
         """Number and state of each port."""
         none: tuple[nldev.Port, ...] = ()

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from ports.devices import Address, Identity, RdmaLink, Route
+from ports.devices import Address, Identity, LinkFacts, RdmaLink, Route, rdma_only
 from ports.errors import Code, Failure
 from ports.plan import ClaimRef, DevicePlan, MoveRdma, Plan, PodRef
 from tests.dataplane.bench import CLAIM, POD, Crash
@@ -249,3 +249,28 @@ def test_one_whose_ipoib_interface_the_node_needs_is_not_moved() -> None:
         planned(host)
     host.rdma.is_exclusive = False
     planned(host)
+
+
+class Listed:
+    """A deny list with one PCI address."""
+
+    def denies(self, facts: LinkFacts, /) -> bool:
+        return facts.link.identity.pci_address == "0000:3b:00.0"
+
+
+@pytest.mark.parametrize("told", [None, "0000:3b:00.1", "/etc", "../../../../etc"])
+def test_no_other_pci_address_takes_it_off_the_deny_list(told: str | None) -> None:
+    host, _ = host_with_fabric()
+    host.rdma.cards[-1].pci_address = "0000:3b:00.0"
+    host.machine = replace(host.machine, exclusions=Listed())
+    worker, true = host.worker(), replace(identity(), pci_address="0000:3b:00.0")
+    (facts,) = worker.inspect((true,), host.call())
+    device = DevicePlan(request="r0", pool="node1", device=FABRIC, before=facts, steps=(MoveRdma(rdma=facts.rdma[0]),))
+    plan = Plan(claim=CLAIM, pod=POD, devices=(device,))
+    with pytest.raises(Failure, match="denies") as caught:
+        worker.prepare(plan, host.call())
+    assert caught.value.code is Code.REFUSED
+    lied = replace(device, before=replace(facts, link=rdma_only(replace(true, pci_address=told))))
+    with pytest.raises(Failure) as caught:
+        worker.prepare(replace(plan, devices=(lied,)), host.call())
+    assert caught.value.code is Code.NOT_FOUND

@@ -99,6 +99,9 @@ class RdmaContract:
         shared = set(world.rdma.nodes(device)) & set(world.rdma.nodes(other))
         assert {node.path for node in shared} == {"/dev/infiniband/rdma_cm"}
 
+    def test_a_virtual_device_has_no_pci_function(self, world: World, device: RdmaLink) -> None:
+        assert world.rdma.pci_address(device) is None
+
     def test_its_ports_tell_their_state(self, world: World, device: RdmaLink) -> None:
         states = ("active", "down", "init", "armed", "active-defer")
         found = world.rdma.ports(world.host, device)

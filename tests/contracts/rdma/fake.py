@@ -23,6 +23,7 @@ class Card:
     interface: Identity | None = None
     verbs: int = 0
     state: str = "active"
+    pci_address: str | None = None
 
 
 class FakeRdma:
@@ -91,6 +92,10 @@ class FakeRdma:
     def interface(self, namespace: Namespace, rdma: RdmaLink) -> int | None:
         """The interface of the device, where it is in this namespace."""
         return self._called("interface", lambda: self._interface(namespace, rdma))
+
+    def pci_address(self, rdma: RdmaLink) -> str | None:
+        """Of the device."""
+        return self._card(rdma.index).pci_address
 
     def ports(self, namespace: Namespace, rdma: RdmaLink) -> tuple[tuple[int, str], ...]:
         """Its one port."""
