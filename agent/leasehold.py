@@ -32,7 +32,12 @@ def build(chosen: argparse.Namespace, around: Around) -> Leasehold:
     book = LeaseBook(FileShelf(places.leases, Leasing), around.clock)
     speaker = Speaker(channels=ChannelClient(places.channel_socket), clock=around.clock, meter=around.meter)
     tending = Tending(
-        speaker=speaker, book=book, dataplane=around.dataplane, notices=around.notices, clock=around.clock
+        speaker=speaker,
+        book=book,
+        dataplane=around.dataplane,
+        holds=around.inventories.holds,
+        notices=around.notices,
+        clock=around.clock,
     )
     renewing = Renewing(tending=tending, book=book, clock=around.clock, meter=around.meter)
     book.tell(renewing.wake)

@@ -87,12 +87,16 @@ class Inventories:
 
         UNAVAILABLE before the first inventory.
         """
-        if self._shelf.get(claim.uid) is None:
+        if not self.holds(claim.uid):
             if problem := self.problem():
                 raise Failure(Code.UNAVAILABLE, "inventory", problem)
             found = tuple(device for name in names if (device := self.device(name)) is not None)
             if found:
                 self.hold(claim, found)
+
+    def holds(self, claim_uid: str) -> bool:
+        """Whether the claim has devices."""
+        return self._shelf.get(claim_uid) is not None
 
     def release(self, claim_uid: str) -> None:
         """The claim has no devices any more."""

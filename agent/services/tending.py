@@ -20,6 +20,7 @@ from ports.clock import Clock
 from ports.cluster import Notice
 from ports.dataplane import Call, Preparing
 from ports.dhcp import Kept, Lease, Leasing, Standing
+from ports.errors import Code, Failure
 from ports.frontends import Outcome
 
 log = logging.getLogger("knd.dhcp")
@@ -27,14 +28,25 @@ RENEW_SECONDS, ACQUIRE_SECONDS, RELEASE_SECONDS, APPLY_SECONDS = 12.0, 20.0, 5.0
 
 
 class Tending:
-    """``tell`` says who takes the outcome of a lease that changed in a running pod, for the claim's status."""
+    """``tell`` says who takes the outcome of a lease that changed in a running pod, for the claim's status.
+
+    ``holds`` tells whether a claim, by its UID, has devices, also when the dataplane has lost its record.
+    """
 
     def __init__(
-        self, *, speaker: Speaker, book: LeaseBook, dataplane: Preparing, notices: Notices, clock: Clock
+        self,
+        *,
+        speaker: Speaker,
+        book: LeaseBook,
+        dataplane: Preparing,
+        holds: Callable[[str], bool],
+        notices: Notices,
+        clock: Clock,
     ) -> None:
         self._speaker = speaker
         self._book = book
         self._dataplane = dataplane
+        self._holds = holds
         self._notices = notices
         self._clock = clock
         self._told: Callable[[Outcome], None] = lambda _: None
@@ -108,6 +120,9 @@ class Tending:
     def _apply(self, leasing: Leasing, kept: Kept) -> None:
         call = Call(key=uuid4().hex, deadline=self._clock.monotonic() + APPLY_SECONDS)
         plan = self._dataplane.prepared(leasing.claim.uid, call)
+        if plan is None and self._holds(leasing.claim.uid) and self._lasts(kept.lease):
+            hint = "it is made anew; until then its pod keeps the address as long as it was leased before"
+            raise Failure(Code.UNAVAILABLE, str(leasing.claim), "has no record, so its lease cannot be applied", hint)
         if plan is None:  # taken back by somebody else: nobody will ask for these leases to be given back
             self._book.stand(leasing.claim.uid, Standing.ENDED)
             return
@@ -118,8 +133,11 @@ class Tending:
             at = self._clock.wall_ns()
             self._told(Outcome(claim=plan.claim, pod=plan.pod, devices=devices, at_ns=at, traceparent=plan.traceparent))
 
+    def _lasts(self, lease: Lease | None) -> bool:
+        return lease is not None and phase(lease, self._clock.monotonic()) is not Phase.EXPIRED
+
     def _give_back(self, leasing: Leasing, kept: Kept) -> None:
-        if kept.lease is not None and phase(kept.lease, self._clock.monotonic()) is not Phase.EXPIRED:
+        if kept.lease is not None and self._lasts(kept.lease):
             self._speaker.release(leasing.claim, kept, kept.lease, self._clock.monotonic() + RELEASE_SECONDS)
         self._book.drop(leasing.claim.uid, kept)
 

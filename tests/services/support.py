@@ -179,7 +179,12 @@ class Bench:
         speaker = Speaker(channels=self.channels, clock=self.clock, meter=self.meter, dice=Random(1))
         self.leases = Leases(speaker, leases_book, self.clock)
         tending = Tending(
-            speaker=speaker, book=leases_book, dataplane=self.dataplane, notices=self.notices, clock=self.clock
+            speaker=speaker,
+            book=leases_book,
+            dataplane=self.dataplane,
+            holds=self.inventories.holds,
+            notices=self.notices,
+            clock=self.clock,
         )
         tending.tell(self.ended.append)
         self.renewing = Renewing(

@@ -344,8 +344,35 @@ def test_a_claim_that_somebody_else_took_back_has_its_lease_given_back(bench: Le
     bench.wants()
     bench.prepare()
     bench.dataplane.unprepare(CLAIM.uid, Call(key="x", deadline=bench.clock.monotonic() + 10))
+    bench.inventories.release(CLAIM.uid)
     bench.later(301, steps=8)
     assert (bench.server4.leases, bench.leasings.values) == ({}, {})
+
+
+def test_a_lease_is_not_given_back_because_the_record_of_its_claim_was_lost(bench: Leased) -> None:
+    bench.wants()
+    bench.prepare()
+    bench.dataplane.ledger.remove("pod-uid")
+    bench.later(301, steps=8)
+    assert RELEASE not in bench.server4.kinds()
+    assert bench.leasings.values[CLAIM.uid].standing is Standing.HELD
+    assert bench.prepare() == "", "as the keeper does it"
+    bench.later(61, steps=8)
+    (kept,) = bench.leasings.values[CLAIM.uid].kept
+    assert kept.applied == kept.lease
+    assert bench.addresses() == ["192.0.2.100/24"]
+    assert bench.server4.kinds().count(DISCOVER) == 1
+
+
+def test_a_lease_of_a_record_that_nobody_makes_anew_is_forgotten_when_it_is_over(bench: Leased) -> None:
+    bench.wants()
+    bench.prepare()
+    bench.dataplane.ledger.remove("pod-uid")
+    bench.later(301, steps=8)
+    for _ in range(12):
+        bench.later(61)
+    assert RELEASE not in bench.server4.kinds()
+    assert bench.leasings.values == {}
 
 
 def test_name_servers_are_told_in_the_devices_status(bench: Leased) -> None:
