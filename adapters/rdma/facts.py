@@ -9,30 +9,31 @@ from pathlib import Path
 from ports.hardware import RdmaFacts, RdmaPort
 
 NUMBERED = re.compile(r"\d+: *(.+)")  # "4: ACTIVE"
-RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?) *Gb/sec.*")  # "100 Gb/sec (4X EDR)", "2.5 Gb/sec (1X SDR)"
+RATE = re.compile(r"([0-9]{1,9}(?:\.[0-9]+)?) *Gb/sec.*")  # "100 Gb/sec (4X EDR)", "2.5 Gb/sec (1X SDR)"
 INFINIBAND = "InfiniBand"
 ROCE_V2 = "RoCE v2"
 NO_GUID = "0000:0000:0000:0000"
 NO_GID = f"{NO_GUID}:{NO_GUID}"
 IPV4 = f"{NO_GUID}:0000:ffff:"
 LINK_LOCAL = "fe80:"
+PAGE = 4096  # sysfs shows no more of an attribute; a copied tree may have anything
 MOST_UNUSED = 8  # a GID table is filled from its beginning and may have 256 entries
 
 
 def facts(device: Path) -> RdmaFacts:
     """The facts of a device by its directory below ``class/infiniband``; each file that cannot be read costs its fact."""
-    guid = _text(device / "node_guid")
+    guid = text(device / "node_guid")
     return RdmaFacts(
         node_guid="" if guid == NO_GUID else guid,
-        firmware=_text(device / "fw_ver"),
+        firmware=text(device / "fw_ver"),
         ports=tuple(_port(device / "ports" / str(number), number) for number in sorted(_numbers(device / "ports"))),
     )
 
 
 def _port(port: Path, number: int) -> RdmaPort:
-    layer = _text(port / "link_layer")
-    rate = RATE.fullmatch(_text(port / "rate"))
-    lid = _text(port / "lid")
+    layer = text(port / "link_layer")
+    rate = RATE.fullmatch(text(port / "rate"))
+    lid = text(port / "lid")
     return RdmaPort(
         number=number,
         state=_word(port / "state").replace("_", "-"),
@@ -47,13 +48,13 @@ def _port(port: Path, number: int) -> RdmaPort:
 
 def _guid(port: Path) -> str:
     """The second half of the first GID."""
-    guid = _text(port / "gids" / "0")[-len(NO_GUID) :]
+    guid = text(port / "gids" / "0")[-len(NO_GUID) :]
     return "" if guid == NO_GUID else guid
 
 
 def _roce_v2(port: Path) -> int | None:
     """The entry for RoCE v2 of the port's own interface: of an IPv4 address, else of a routed IPv6 one, else the first."""
-    own = _text(port / "gid_attrs/ndevs/0")
+    own = text(port / "gid_attrs/ndevs/0")
     usable = [(_preference(gid), index) for index, gid, interface in _entries(port) if interface == own]
     return min(usable)[1] if usable else None
 
@@ -62,12 +63,12 @@ def _entries(port: Path) -> Iterator[tuple[int, str, str]]:
     """The table's RoCE v2 entries: index, GID, interface. An entry that is not in use has no type (EINVAL)."""
     unused = 0
     for index in sorted(_numbers(port / "gids")):
-        kind, gid = _text(port / "gid_attrs/types" / str(index)), _text(port / "gids" / str(index))
+        kind, gid = text(port / "gid_attrs/types" / str(index)), text(port / "gids" / str(index))
         unused = unused + 1 if not kind or gid == NO_GID else 0
         if unused > MOST_UNUSED:
             return
         if kind == ROCE_V2 and gid not in ("", NO_GID):
-            yield index, gid, _text(port / "gid_attrs/ndevs" / str(index))
+            yield index, gid, text(port / "gid_attrs/ndevs" / str(index))
 
 
 def _preference(gid: str) -> int:
@@ -77,7 +78,7 @@ def _preference(gid: str) -> int:
 
 
 def _word(path: Path) -> str:
-    found = NUMBERED.fullmatch(_text(path))
+    found = NUMBERED.fullmatch(text(path))
     return found[1].lower() if found else ""
 
 
@@ -89,8 +90,10 @@ def _numbers(directory: Path) -> Iterator[int]:
     yield from (int(name) for name in names if name.isascii() and name.isdigit())
 
 
-def _text(path: Path) -> str:
+def text(path: Path) -> str:
+    """What a file says, without white space around it; empty for an entry of the GID table that is not in use (EINVAL)."""
     try:
-        return path.read_bytes().decode("utf-8", "replace").strip()
+        with path.open("rb", buffering=0) as file:
+            return (file.read(PAGE) or b"").decode("utf-8", "replace").strip()
     except OSError:
         return ""

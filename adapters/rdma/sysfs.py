@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from adapters.rdma.facts import facts
+from adapters.rdma.facts import facts, text
 from adapters.rdma.nodes import in_order, node
 from ports.devices import DeviceNode, Link
 from ports.hardware import RdmaFacts
@@ -45,11 +45,11 @@ class RdmaTree:
 
     def node_type(self, name: str) -> str:
         """The number of its kind (RDMA_NODE_* of rdma/ib_verbs.h)."""
-        return _read(self._class / INFINIBAND / name / "node_type").partition(":")[0]
+        return text(self._class / INFINIBAND / name / "node_type").partition(":")[0]
 
     def belongs(self, name: str, link: Link) -> bool:
         """Whether the RDMA device is the interface's: by its function for IPoIB, by its GIDs and ``parent`` for others."""
-        if _read(self._class / "net" / link.name / "ifindex") != str(link.identity.ifindex):
+        if text(self._class / "net" / link.name / "ifindex") != str(link.identity.ifindex):
             return False
         if link.encapsulation == INFINIBAND:
             return (self._class / "net" / link.name / "device" / INFINIBAND / name).exists()
@@ -58,8 +58,8 @@ class RdmaTree:
     def interface(self, name: str) -> int | None:
         """The index of an interface that is the RDMA device's, where sysfs shows one."""
         beside = (entry for entry in _entries(self._class / INFINIBAND / name / "device" / "net"))
-        ipoib = {entry.name for entry in beside if _read(entry / "type") == ARPHRD_INFINIBAND}
-        indexes = (_read(self._class / "net" / link / "ifindex") for link in ipoib | self._interfaces(name))
+        ipoib = {entry.name for entry in beside if text(entry / "type") == ARPHRD_INFINIBAND}
+        indexes = (text(self._class / "net" / link / "ifindex") for link in ipoib | self._interfaces(name))
         return min((int(index) for index in indexes if index.isdigit()), default=None)
 
     def nodes(self, name: str) -> tuple[DeviceNode, ...]:
@@ -72,17 +72,17 @@ class RdmaTree:
 
     def _of(self, group: str, kind: str, name: str) -> Iterator[DeviceNode]:
         for entry in _entries(self._class / group):
-            if entry.name.startswith(kind) and _read(entry / "ibdev") == name:
+            if entry.name.startswith(kind) and text(entry / "ibdev") == name:
                 yield from _made(kind, entry)
 
     def _interfaces(self, name: str) -> frozenset[str]:
         device = self._class / INFINIBAND / name
         paths = (path for port in _entries(device / "ports") for path in _entries(port / "gid_attrs" / "ndevs"))
-        return frozenset(filter(None, (_read(device / "parent"), *map(_read, paths))))
+        return frozenset(filter(None, (text(device / "parent"), *map(text, paths))))
 
 
 def _made(kind: str, entry: Path) -> Iterator[DeviceNode]:
-    numbers = NUMBERS.fullmatch(_read(entry / "dev"))
+    numbers = NUMBERS.fullmatch(text(entry / "dev"))
     if numbers:
         yield node(kind, entry.name, int(numbers[1]), int(numbers[2]))
 
@@ -92,10 +92,3 @@ def _entries(directory: Path) -> list[Path]:
         return sorted(directory.iterdir())
     except OSError:
         return []
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:  # EINVAL: an entry of the GID table that is not in use
-        return ""

@@ -122,3 +122,10 @@ def test_one_broken_file_costs_one_fact(tmp_path: Path, broken: str) -> None:
 
 def test_a_device_that_is_gone_has_no_facts(tmp_path: Path) -> None:
     assert RdmaTree(str(tmp_path)).facts("mlx5_0") == RdmaFacts()
+
+
+def test_of_a_file_without_end_only_the_beginning_is_read(tmp_path: Path) -> None:
+    write(tmp_path, {"fw_ver": "1" * 10_000, "ports/1/rate": f"{'9' * 400} Gb/sec"})
+    found = facts(tmp_path)
+    assert len(found.firmware) == 4096
+    assert found.ports[0].rate is None
