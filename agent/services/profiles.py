@@ -51,7 +51,12 @@ class Profiles:
         return {grant.wish.ids.device: grant.answer for grant in given if grant.answer is not None}
 
     def end(self, claim_uid: str, deadline: float) -> None:
-        """The claim is at its end: what it was given is to be taken back."""
+        """The claim is at its end: what it was given is to be taken back.
+
+        A repetition does not wait for a provider that hangs while just that is being done.
+        """
+        if all(grant.ending for grant in self._book.of(claim_uid)):
+            return
         with self._book.turn(claim_uid, deadline - self._clock.monotonic()):
             self._book.end(claim_uid)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -329,3 +330,31 @@ def test_what_a_platform_says_gives_way_where_it_does_not_fit(bench: Bench) -> N
     assert bench.prepare() == ""
     assert not any(isinstance(step, AddRule) for step in steps(bench))
     assert any(isinstance(step, SetMtu) for step in steps(bench)), "what fits stays"
+
+
+def test_a_repeated_unprepare_does_not_wait_for_a_provider_that_hangs(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.profiles.gives = {"fabric": decode({"interface": {"mtu": 1400}})}
+    bench.claim("ens1", config=[opaque(profile="fabric")])
+    assert bench.prepare() == ""
+    assert bench.unprepare() == ""
+    hangs, go_on = threading.Event(), threading.Event()
+
+    def silent(*_: object) -> None:
+        hangs.set()
+        go_on.wait(60)
+
+    monkeypatch.setattr(bench.profiles, "release", silent)
+    releasing = threading.Thread(target=bench.releases.step, daemon=True)
+    releasing.start()
+    assert hangs.wait(30)
+    answers: list[str] = []
+    again = threading.Thread(target=lambda: answers.append(bench.unprepare()), daemon=True)
+    again.start()
+    again.join(10)
+    in_time = list(answers)
+    go_on.set()
+    releasing.join(30)
+    assert in_time == [""]
+    assert bench.grants.values == {}
