@@ -274,6 +274,20 @@ def test_a_new_policy_changes_taints_at_the_next_look(node: Node) -> None:
     assert node.retainted == 3
 
 
+def test_a_switch_that_takes_many_devices_with_it_is_one_event(node: Node) -> None:
+    names = [f"eth{number:02}" for number in range(12)]
+    node.host(**dict.fromkeys(names, WELL))
+    node.host(**dict.fromkeys(names, LOST))
+    (event,) = node.notices.kept
+    assert event.message.startswith("12 devices (eth00, eth01, ")
+    assert event.message.endswith("eth09 and 2 more): the interface is up and has no carrier")
+    assert event.warning
+    node.notices.kept.clear()
+    node.host(**{**dict.fromkeys(names, LOST), "eth03": replace(WELL, losses=1)})
+    (event,) = node.notices.kept
+    assert (event.message, event.warning) == ("device eth03: carrier-lost is over", False)
+
+
 def test_what_is_not_published_is_nobodys_health(node: Node) -> None:
     veth = replace(device("veth1", WELL), attributes={"dra.net/type": "veth"})
     for vitals in (WELL, LOST):
