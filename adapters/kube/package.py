@@ -2,7 +2,7 @@
 
 Importing the package itself brings pydantic, websockets, OAuth, informers and leader election into a process that uses none
 of them: 14 MiB on every node. So its modules are imported with packages around them that have not been run. These are
-forgotten again, hence whoever imports ``kubernetes`` later on gets all of it.
+forgotten again, and so is ``kubernetes.client``: whoever imports any of them later on gets all of it, from the top.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from importlib.util import find_spec, module_from_spec
 from typing import Any
 
 UNUSED = ("kubernetes", "kubernetes.config", "kubernetes.utils")
+FORGOTTEN = (*UNUSED, "kubernetes.client")
 
 
 @contextmanager
 def _not_run() -> Iterator[None]:
-    made = [name for name in UNUSED if name not in sys.modules]
+    made = [name for name in FORGOTTEN if name not in sys.modules]
     try:
-        for name in made:
+        for name in filter(UNUSED.__contains__, made):
             spec = find_spec(name)
             if spec is None:
                 raise ModuleNotFoundError(name)
@@ -42,9 +43,9 @@ with _not_run():
 
 def kubeconfig_loader() -> Callable[..., None]:
     """``load_kube_config``. Its module is for those who have such a file, and names a client of models that it does not use."""
-    client: Any = import_module("kubernetes.client")
-    given = "ApiClient" in vars(client)
     with _not_run():
+        client: Any = import_module("kubernetes.client")
+        given = "ApiClient" in vars(client)
         if not given:
             client.ApiClient = object
         try:

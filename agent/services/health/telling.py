@@ -1,7 +1,8 @@
 """What people are told of the health of devices: Events on the Node and on the pod that has the device, metrics, the log.
 
 Only changes are told. While a link flaps, its single losses are not, nor is what comes and goes with the carrier: the
-flapping is. What is still so when it is over is told then.
+flapping is. What is still so when it is over is told then. A switch that fails takes many devices with it: the Node gets one
+Event for all that one look found of one cause.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ REASONS = {
     Condition.GONE: "DeviceGone",
 }
 
+NAMED = 10  # devices that one Event names
 GO_ALONG = (Condition.CARRIER_LOST, Condition.RDMA_NOT_ACTIVE)  # with each loss of a link that flaps
 
 
@@ -36,6 +38,7 @@ class Telling:
         self._node = node
         self._notices = notices
         self._meter = meter
+        self._found: dict[tuple[str, str, bool], list[tuple[str, PodRef | None]]] = {}  # by reason, text, warning
 
     def changed(self, device: str, before: Verdict, now: Verdict, pod: PodRef | None) -> None:
         """A device may be otherwise than before."""
@@ -44,9 +47,20 @@ class Telling:
             if condition not in old:
                 self._began(device, new[condition])
             if not _hidden(condition, new) and (condition not in old or _hidden(condition, old)):
-                self._put(REASONS[condition], f"device {device}: {new[condition].message}", pod, warning=True)
+                self._put(device, REASONS[condition], new[condition].message, pod, warning=True)
         for condition in old.keys() - new.keys():
             self._ended(device, condition, new, pod)
+
+    def looked(self) -> None:
+        """One look is over: what it found is told to the Node, and to each pod."""
+        found, self._found = self._found, {}
+        for (reason, text, warning), places in found.items():
+            devices = [device for device, _ in places]
+            self._notice(("Node", "", self._node, ""), reason, f"{_named(devices)}: {text}", warning=warning)
+            for device, pod in places:
+                if pod is not None:
+                    about = ("Pod", pod.namespace, pod.name, pod.uid)
+                    self._notice(about, reason, f"device {device}: {text}", warning=warning)
 
     def totals(self, verdicts: Iterable[Verdict]) -> None:
         """How many devices are how."""
@@ -65,17 +79,23 @@ class Telling:
         log.info("device %s: %s is over", device, condition)
         self._meter.count("knd_health_changes", condition=condition, to="healthy")
         if not _hidden(condition, now):
-            self._put(RECOVERED, f"device {device}: {condition} is over", pod, warning=False)
+            self._put(device, RECOVERED, f"{condition} is over", pod, warning=False)
 
-    def _put(self, reason: str, message: str, pod: PodRef | None, *, warning: bool) -> None:
-        about = [("Node", "", self._node, "")]
-        about += [("Pod", pod.namespace, pod.name, pod.uid)] if pod is not None else []
-        for kind, namespace, name, uid in about:
-            self._notices.put(
-                Notice(
-                    kind=kind, namespace=namespace, name=name, uid=uid, reason=reason, message=message, warning=warning
-                )
-            )
+    def _put(self, device: str, reason: str, text: str, pod: PodRef | None, *, warning: bool) -> None:
+        self._found.setdefault((reason, text, warning), []).append((device, pod))
+
+    def _notice(self, about: tuple[str, str, str, str], reason: str, message: str, *, warning: bool) -> None:
+        kind, namespace, name, uid = about
+        self._notices.put(
+            Notice(kind=kind, namespace=namespace, name=name, uid=uid, reason=reason, message=message, warning=warning)
+        )
+
+
+def _named(devices: list[str]) -> str:
+    if len(devices) == 1:
+        return f"device {devices[0]}"
+    more = f" and {len(devices) - NAMED} more" if len(devices) > NAMED else ""
+    return f"{len(devices)} devices ({', '.join(devices[:NAMED])}{more})"
 
 
 def _by_condition(findings: Iterable[Finding]) -> dict[Condition, Finding]:

@@ -129,6 +129,7 @@ class HealthWatch:
         self._board.put(tuple(self._report(name, each) for name, each in kept.items()))
         if _taints(before) != _taints(kept):
             self._retainted()
+        self._telling.looked()
         self._telling.totals(each.verdict for each in kept.values())
         return self._due(kept, sight.in_pods)
 

@@ -16,6 +16,7 @@ loaded = lambda: sorted(name for name in heavy if name in sys.modules)
 print(json.dumps(loaded()))
 assert callable(kubeconfig_loader())
 print(json.dumps(loaded()))
+from kubernetes.client import ApiClient
 import kubernetes, kubernetes.client, kubernetes.config
 print(json.dumps([
     kubernetes.client.ApiClient.__module__,
