@@ -61,13 +61,13 @@ class Plugin:
         return session.state if session else RuntimeState(connected=False, detail=self._detail)
 
     def _run(self) -> None:
-        pause = FIRST_PAUSE
+        pause, dice = FIRST_PAUSE, random.Random()
         while not self._stopping.is_set():
             begun = time.monotonic()
             self._note(self._attempt())
             if time.monotonic() - begun > STEADY:
                 pause = FIRST_PAUSE
-            self._stopping.wait(pause * random.uniform(0.5, 1.0))  # or many plugins would come back at one instant
+            self._stopping.wait(pause * dice.uniform(0.5, 1.0))  # or many plugins would come back at one instant
             pause = min(pause * 2, LONGEST_PAUSE)
 
     def _attempt(self) -> str:
