@@ -19,6 +19,7 @@ from adapters.ledger.reader import FileLedgerReader
 from adapters.logs import setup as logs
 from adapters.nri.plugin import Plugin
 from adapters.rdma.sysfs import RdmaTree
+from adapters.sysfs.cgroups import CgroupTree
 from adapters.telemetry.factory import ClosingTracer, make_tracer
 from agent import endings
 from agent.services import unending
@@ -98,7 +99,8 @@ def build(chosen: argparse.Namespace) -> Frontend:
     sender, refusals = Sender(desk, clock), Teller(desk, clock)
     attacher, live = Attacher(dataplane, sender.put, tracer, clock), Live()
     reconciler = Reconciler(dataplane, ledger, live, attacher, clock)
-    rdma = RdmaFiles(files=RdmaTree(chosen.sysfs_root), by_cdi=bool(chosen.cdi_root))
+    files, cgroups = RdmaTree(chosen.sysfs_root), CgroupTree(chosen.sysfs_root)
+    rdma = RdmaFiles(files=files, cgroups=cgroups, by_cdi=bool(chosen.cdi_root))
     tally = Tally(clock)
     hooks = Sandboxes(
         ledger=ledger,

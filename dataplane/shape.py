@@ -10,6 +10,7 @@ from itertools import pairwise
 from dataplane.values import (
     address_mistakes,
     alternative_name_mistakes,
+    limit_mistakes,
     mac_mistakes,
     neighbour_mistakes,
     route_mistakes,
@@ -18,7 +19,7 @@ from dataplane.values import (
     tuning_mistakes,
     vrf_mistakes,
 )
-from ports.devices import Link, LinkFacts
+from ports.devices import Link, LinkFacts, RdmaLimits
 from ports.errors import Code, Failure
 from ports.netconfig import MIN_MTU, name_mistakes
 from ports.plan import (
@@ -115,6 +116,9 @@ def _device_mistakes(device: DevicePlan) -> Iterator[str]:
     )
     if len(kinds) > MAX_STEPS:
         yield f"{len(kinds)} steps"
+    if device.rdma_limits != RdmaLimits() and not device.before.rdma:
+        yield "RDMA limits without an RDMA device"
+    yield from limit_mistakes(device.rdma_limits)
     for step in device.steps:
         yield from _step_mistakes(step, device.before)
 

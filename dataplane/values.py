@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from math import inf
 
-from ports.devices import SCOPE_LINK, SCOPE_UNIVERSE, Address, Neighbour, Offloads, Route, Rule, Tuning
+from ports.devices import SCOPE_LINK, SCOPE_UNIVERSE, Address, Neighbour, Offloads, RdmaLimits, Route, Rule, Tuning
 from ports.netconfig import MAC, name_mistakes
 from ports.plan import SetOffloads
 
@@ -16,6 +16,7 @@ MOST = 0xFFFFFFFF
 LOCAL_TABLE = 255
 BLOCKING = (6, 7, 8)  # RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT, and the same numbers for a rule's FR_ACT
 MAX_HOPS = 64
+MAX_RDMA = 0x7FFFFFFF  # S32_MAX, kernel/cgroup/rdma.c
 MAX_LABEL = 15  # IFNAMSIZ - 1
 METRICS = range(1, 18)  # RTAX_* of linux/rtnetlink.h
 CONGESTION = re.compile(r"[a-z0-9_-]{0,15}")  # TCP_CA_NAME_MAX - 1
@@ -138,6 +139,13 @@ def switch_mistakes(step: SetOffloads) -> Iterator[str]:
     if step.offloads.settings:
         yield "settings of the hardware are to be changed"
     yield from (mistake for each in (step.offloads, step.before) for mistake in offload_mistakes(each))
+
+
+def limit_mistakes(limits: RdmaLimits) -> Iterator[str]:
+    """What the rdma controller would not take; it is the container runtime that writes it."""
+    for limit in (limits.handles, limits.objects):
+        if limit is not None and not 0 < limit <= MAX_RDMA:
+            yield f"{limit} is no limit of RDMA handles or objects"
 
 
 def alternative_name_mistakes(name: str) -> Iterator[str]:

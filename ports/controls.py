@@ -126,6 +126,14 @@ class DeviceFiles(Protocol):
         ...
 
 
+class Cgroups(Protocol):
+    """The control groups of this host, for those who may look."""
+
+    def controllers(self) -> frozenset[str]:
+        """The controllers that containers can be given limits of (cgroup v2); none where there is only cgroup v1."""
+        ...
+
+
 class ErrorCounts(Protocol):
     """What the kernel counts of a PCI function's uncorrectable errors (AER); the same from every namespace."""
 

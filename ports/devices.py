@@ -290,6 +290,14 @@ class RdmaLink:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RdmaLimits:
+    """Most handles and objects that a container may have of an RDMA device (cgroup v2, ``rdma.max``); None: no limit."""
+
+    handles: int | None = None
+    objects: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DeviceNode:
     """A device file for a container; ``type`` is ``c`` or ``b``, ``mode`` its access bits (owner root)."""
 

@@ -6,7 +6,8 @@ are absolute, in seconds of CLOCK_MONOTONIC, taken when the request was received
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from ports.devices import DeviceNode
@@ -79,10 +80,14 @@ class Container:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Adjustment:
-    """What a container gets from us. ``locked_memory`` lifts RLIMIT_MEMLOCK, which RDMA needs to register memory."""
+    """What a container gets from us. ``locked_memory`` lifts RLIMIT_MEMLOCK, which RDMA needs to register memory.
+
+    ``unified`` holds what is written into the files of its cgroup (v2), by their names; with several lines, one by one.
+    """
 
     devices: tuple[DeviceNode, ...] = ()
     locked_memory: bool = False
+    unified: Mapping[str, str] = field(default_factory=dict)
 
 
 class RuntimeHooks(Protocol):

@@ -8,10 +8,10 @@ whether attach failed in the middle or the pod has ended. Undoing a step that wa
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from ports.devices import Address, LinkFacts, Neighbour, Offloads, RdmaLink, Route, Rule, Sysctl, Tuning
+from ports.devices import Address, LinkFacts, Neighbour, Offloads, RdmaLimits, RdmaLink, Route, Rule, Sysctl, Tuning
 
 TEMPORARY_NAME = re.compile(r"knd[0-9a-z]{1,12}")  # IFNAMSIZ - 1 bytes at most; marks a device as ours wherever it is
 
@@ -209,7 +209,10 @@ Step = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DevicePlan:
-    """What will be done to one device. ``before`` is the host's state that the plan was made from and returns to."""
+    """What will be done to one device. ``before`` is the host's state that the plan was made from and returns to.
+
+    ``rdma_limits`` hold for each container that lists the claim, on each RDMA device of this one.
+    """
 
     request: str
     pool: str
@@ -217,6 +220,7 @@ class DevicePlan:
     before: LinkFacts
     steps: tuple[Step, ...]
     share_id: str | None = None
+    rdma_limits: RdmaLimits = field(default_factory=RdmaLimits)
 
     @property
     def rdma_only(self) -> bool:

@@ -50,6 +50,8 @@ def adjusted(adjustment: Adjustment) -> nri.CreateContainerResponse:
     adjust = nri.ContainerAdjustment()
     if adjustment.devices:
         adjust.linux.devices.extend(_device(device) for device in adjustment.devices)
+    if adjustment.unified:
+        adjust.linux.resources.unified.update(adjustment.unified)
     if adjustment.locked_memory:
         adjust.rlimits.add(type=MEMLOCK, hard=UNLIMITED, soft=UNLIMITED)
     return nri.CreateContainerResponse(adjust=adjust) if adjust.ByteSize() else nri.CreateContainerResponse()

@@ -57,7 +57,7 @@ def _others(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
 def on_this_host(facts: LinkFacts) -> Check:
     """What would go wrong on the host, and IPv6 routing for an interface without an IPv6 address.
 
-    A device without an interface takes nothing at all.
+    A device without an interface takes nothing but limits of RDMA.
     """
 
     if rdma_only.is_rdma_only(facts):

@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterator
 from dataclasses import fields
 
+from agent.domain import rdma_limits
 from agent.domain.inheritance import reachable
 from agent.domain.routing import Addressing, addresses_for, addressing, own_routes, vrf_table
 from agent.domain.settings import IPV6_SWITCH, has_ipv6, wanted_tuning
@@ -32,6 +33,7 @@ def obstacles(config: NetworkConfig, facts: LinkFacts, earlier: frozenset[str]) 
     yield from _tuning_mistakes(config, facts)
     yield from _ipv6_mistakes(config, facts)
     yield from _offload_mistakes(config, facts)
+    yield from rdma_limits.mistakes(config, facts)
     yield from _route_mistakes(config, facts, earlier)
 
 

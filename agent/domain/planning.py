@@ -12,7 +12,7 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from agent.domain import rdma_only
+from agent.domain import rdma_limits, rdma_only
 from agent.domain.claims import Configured
 from agent.domain.leasing import timed
 from agent.domain.neighbourhood import collisions
@@ -109,6 +109,7 @@ def _device_plan(claim: ClaimRef, device: Configured, facts: LinkFacts) -> Devic
         before=replace(facts, offloads=replace(facts.offloads, fixed=())),
         steps=tuple(timed(step, device.leases) for step in _steps(claim, device, facts)),
         share_id=allocated.share_id,
+        rdma_limits=rdma_limits.wanted(device.config),
     )
 
 

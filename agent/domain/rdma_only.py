@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from ports.devices import LinkFacts
-from ports.netconfig import Mistake, NetworkConfig
+from ports.netconfig import Mistake, NetworkConfig, RdmaConfig
 from ports.plan import MoveRdma
 
-REASON = "the device is an RDMA device without an interface, so there is nothing to set"
+REASON = "the device is an RDMA device without an interface, so there is nothing to set but rdma"
 
 
 def is_rdma_only(facts: LinkFacts) -> bool:
@@ -19,7 +19,7 @@ def is_rdma_only(facts: LinkFacts) -> bool:
 
 def refusals(config: NetworkConfig) -> Iterator[Mistake]:
     """Everything that needs an interface: a claim that asks for it got another device than it believes."""
-    for path in _given(config, NetworkConfig(), ""):
+    for path in _given(replace(config, rdma=RdmaConfig()), NetworkConfig(), ""):
         yield Mistake(path, REASON)
 
 

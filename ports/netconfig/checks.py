@@ -38,6 +38,7 @@ def config_mistakes(config: NetworkConfig) -> Iterator[Mistake]:
     for key, switches in (("features", config.ethtool.features), ("privateFlags", config.ethtool.privateFlags)):
         yield from too_many(f"ethtool.{key}", switches)
         yield from _switch_mistakes(f"ethtool.{key}", switches or {})
+    yield from (mistake.under("rdma") for mistake in value_mistakes(config.rdma))
 
 
 def _interface_mistakes(interface: InterfaceConfig) -> Iterator[Mistake]:

@@ -19,6 +19,7 @@ MIN_IPV6_MTU = 1280  # RFC 8200; below it the kernel takes IPv6 off the interfac
 MAX_QUEUE = 1 << 20
 MAX_GSO_SIZE = 524280  # GSO_MAX_SIZE and GRO_MAX_SIZE, linux/netdevice.h
 U32 = 0xFFFFFFFF
+MAX_RDMA = 0x7FFFFFFF  # S32_MAX, which is "max" to the rdma controller (kernel/cgroup/rdma.c)
 MAX_PRIORITY = 32767  # the kernel's last rule
 MAX_HOPS = 64  # of one multipath route
 ARP_IGNORE = (0, 1, 2, 3, 8)
@@ -169,6 +170,26 @@ class EthtoolConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RdmaConfig:
+    """How much of each of the device's RDMA devices a container may have, by the rdma controller of cgroup v2."""
+
+    maxHandles: int | None = key(
+        "Most RDMA handles (`hca_handle`: open device contexts) of a container, on each RDMA device of this device.",
+        64,
+        "no limit",
+        least=1,
+        most=MAX_RDMA,
+    )
+    maxObjects: int | None = key(
+        "Most RDMA objects (`hca_object`: queue pairs, completion queues, memory regions and others) of a container, likewise.",
+        10000,
+        "no limit",
+        least=1,
+        most=MAX_RDMA,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class NetworkConfig:
     """Everything a claim can say about one device."""
 
@@ -187,3 +208,6 @@ class NetworkConfig:
     rules: tuple[RuleConfig, ...] | None = key("Policy routing rules of the pod.", unset="none of its own")
     neighbors: tuple[NeighborConfig, ...] | None = key("Permanent neighbours.", unset="none of its own")
     ethtool: EthtoolConfig = field(default=EthtoolConfig(), metadata=about("What ethtool switches."))
+    rdma: RdmaConfig = field(
+        default=RdmaConfig(), metadata=about("Limits of the rdma cgroup; needs cgroup v2.", unset="no limits")
+    )

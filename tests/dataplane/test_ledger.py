@@ -13,7 +13,7 @@ import pytest
 
 from dataplane.files import MAX_BYTES
 from dataplane.ledger import PREVIOUS, QUARANTINE, FileLedger
-from ports.devices import Address
+from ports.devices import Address, RdmaLimits
 from ports.errors import Code, Failure
 from ports.ledger import Phase, PodRecord, decode, encode
 from ports.queueing import NOTHING
@@ -193,6 +193,7 @@ def test_a_record_of_the_first_version_is_read() -> None:
         (),
     )
     assert before.addresses == (Address(prefix="192.0.2.1/24"),)
+    assert read.plans[0].devices[0].rdma_limits == RdmaLimits()
     assert decode(encode(read, BOOT), BOOT) == read
 
 

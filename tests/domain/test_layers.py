@@ -52,6 +52,19 @@ def test_what_is_not_set_stays() -> None:
     assert merged.ethtool.features == {"tso": False}
 
 
+def test_a_class_and_a_claim_each_give_a_limit_of_rdma() -> None:
+    layers = (
+        layer(Source.CLASS, rdma={"maxHandles": 64, "maxObjects": 10000}),
+        layer(Source.CLAIM, rdma={"maxObjects": 2000}),
+    )
+    made = lay(layers)
+    assert made.config == decode({"rdma": {"maxHandles": 64, "maxObjects": 2000}})
+    assert (made.provenance.of("rdma.maxHandles"), made.provenance.of("rdma.maxObjects")) == (
+        Source.CLASS,
+        Source.CLAIM,
+    )
+
+
 def test_addresses_are_gathered_and_one_of_the_same_ip_is_replaced() -> None:
     base = {"interface": {"addresses": ["10.0.0.1/24", "10.0.0.2/24"]}}
     over = {"interface": {"addresses": ["10.0.0.3/24", "10.0.0.1/32"]}}

@@ -9,7 +9,7 @@ import pytest
 
 from agent.domain.planning import plan
 from dataplane.shape import check_shape
-from ports.devices import Identity, LinkFacts, RdmaLink, rdma_only
+from ports.devices import Identity, LinkFacts, RdmaLimits, RdmaLink, rdma_only
 from ports.errors import Code, Failure
 from ports.plan import Announce, DevicePlan, MoveRdma
 from tests.domain.values import CLAIM, POD, configured, facts
@@ -80,6 +80,40 @@ def test_what_needs_an_interface_is_refused_by_its_path(path: str, parameters: d
         planned(alone(), **parameters)
     assert caught.value.code is Code.INVALID
     assert f"{path}: the device is an RDMA device without an interface" in caught.value.detail
+
+
+LIMITS = {"maxHandles": 2, "maxObjects": 2000}
+
+
+@pytest.mark.parametrize("host", [alone(), alone(exclusive=False), replace(facts(), rdma=CARDS)])
+def test_limits_of_rdma_are_in_the_plan_of_any_device_that_has_it(host: LinkFacts) -> None:
+    assert planned(host, rdma=LIMITS).rdma_limits == RdmaLimits(handles=2, objects=2000)
+    assert planned(host, rdma={"maxObjects": 7}).rdma_limits == RdmaLimits(objects=7)
+    assert planned(host).rdma_limits == RdmaLimits()
+
+
+def test_limits_of_rdma_are_refused_by_their_path_for_a_device_without_it() -> None:
+    with pytest.raises(Failure) as caught:
+        planned(facts(), rdma=LIMITS)
+    assert caught.value.code is Code.INVALID
+    for key in LIMITS:
+        assert f"rdma.{key}: the device has no RDMA device on this node" in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("host", "limits", "why"),
+    [
+        (facts(), RdmaLimits(handles=1), "RDMA limits without an RDMA device"),
+        (alone(), RdmaLimits(handles=0), "0 is no limit"),
+        (alone(), RdmaLimits(objects=1 << 31), f"{1 << 31} is no limit"),
+    ],
+)
+def test_a_plan_with_limits_that_planning_cannot_have_made_is_refused(
+    host: LinkFacts, limits: RdmaLimits, why: str
+) -> None:
+    made = plan(CLAIM, POD, (configured(),), {"ens1": host})
+    with pytest.raises(Failure, match=why):
+        check_shape(replace(made, devices=(replace(made.devices[0], rdma_limits=limits),)))
 
 
 def test_nothing_asked_for_is_nothing_refused() -> None:

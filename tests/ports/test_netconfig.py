@@ -16,6 +16,7 @@ from ports.netconfig import (
     Ipv6Config,
     NeighborConfig,
     NetworkConfig,
+    RdmaConfig,
     RouteConfig,
     RuleConfig,
     config_mistakes,
@@ -62,6 +63,7 @@ EVERYTHING: dict[str, Any] = {
     ],
     "neighbors": [{"destination": "192.168.10.1", "hardwareAddr": "00:11:22:33:44:55"}],
     "ethtool": {"features": {"tso": False, "generic-receive-offload": True}, "privateFlags": {"legacy-rx": True}},
+    "rdma": {"maxHandles": 2, "maxObjects": 2000},
 }
 
 
@@ -111,7 +113,16 @@ def test_a_configuration_that_uses_every_field_is_read() -> None:
         ethtool=EthtoolConfig(
             features={"tso": False, "generic-receive-offload": True}, privateFlags={"legacy-rx": True}
         ),
+        rdma=RdmaConfig(maxHandles=2, maxObjects=2000),
     )
+
+
+@pytest.mark.parametrize("key", ["maxHandles", "maxObjects"])
+def test_a_limit_of_rdma_is_a_positive_number_that_the_kernel_can_count_to(key: str) -> None:
+    assert mistakes(rdma={key: 0}) == f"parameters.rdma.{key}: 0 is below 1, the least there is"
+    assert mistakes(rdma={key: 1 << 31}) == f"parameters.rdma.{key}: 2147483648 is above 2147483647, the most there is"
+    assert f"parameters.rdma.{key}" in mistakes(rdma={key: "max"})
+    assert f"parameters.rdma.{key}" in mistakes(rdma={key: True})
 
 
 @pytest.mark.parametrize("parameters", [None, {}, {"interface": {}}, {"interface": {"ipv6": {}, "vrf": None}}])

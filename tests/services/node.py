@@ -38,6 +38,16 @@ class FixedFiles:
         return self.known.get(name, ())
 
 
+class FixedCgroups:
+    """``Cgroups`` of a node with these controllers."""
+
+    def __init__(self, *controllers: str) -> None:
+        self.known = frozenset(controllers)
+
+    def controllers(self) -> frozenset[str]:
+        return self.known
+
+
 class Node:
     """The hooks and everything around them, in memory, on a clock that the test moves."""
 
@@ -63,7 +73,7 @@ class Node:
             attacher=self.attacher,
             live=self.live,
             reconciler=self.reconciler,
-            rdma=RdmaFiles(files=self.files, by_cdi=True),
+            rdma=RdmaFiles(files=self.files, cgroups=FixedCgroups("rdma"), by_cdi=True),
             refused=self.refusals.append,
             says=self.said.append,
         )

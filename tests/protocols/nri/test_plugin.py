@@ -177,6 +177,20 @@ def test_a_container_may_lock_memory_and_a_node_keeps_its_mode(
     assert adjust.linux.devices[0].file_mode.value == 0o600
 
 
+def test_a_containers_cgroup_gets_its_files(listener: Listener, plugin: Plugin, hooks: Hooks) -> None:
+    hooks.adjustment = Adjustment(unified={"rdma.max": "mlx5_0 hca_handle=2\nmlx5_1 hca_handle=2"})
+    with listener.accept() as wire:
+        wire.connect()
+        answer = wire.call("CreateContainer", nri.CreateContainerRequest(pod=MESSAGE, container=CONTAINER))
+    entry = _field(1, b"rdma.max") + _field(2, b"mlx5_0 hca_handle=2\nmlx5_1 hca_handle=2")
+    assert answer.payload == _field(1, _field(6, _field(2, _field(6, entry))))  # adjust.linux.resources.unified
+
+
+def _field(number: int, content: bytes) -> bytes:
+    """A field of protobuf's wire form, whose content is below 128 bytes."""
+    return bytes((number << 3 | 2, len(content))) + content
+
+
 def test_a_container_that_needs_nothing_is_answered_with_an_empty_frame(listener: Listener, plugin: Plugin) -> None:
     with listener.accept() as wire:
         wire.connect()
