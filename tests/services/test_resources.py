@@ -9,6 +9,7 @@ import pytest
 
 from agent.services.inventories import Inventories
 from agent.services.turns import Turns
+from ports.cluster import Json
 from ports.dataplane import Call, Sandbox
 from ports.devices import Identity, Inventory, LinkFacts
 from ports.errors import Code, Failure
@@ -328,8 +329,14 @@ def test_a_device_that_was_lost_is_reported(bench: Bench) -> None:
 
 def test_a_defect_costs_only_its_own_claim(bench: Bench) -> None:
     bench.claim("ens1")
-    bench.cluster.put_claim({"metadata": {"namespace": "team", "name": "second", "uid": OTHER.uid}, "status": 7})
-    bench.runtime.away = [TypeError("oops")]  # type: ignore[list-item]
+    stored = bench.cluster.claim
+
+    def claim(namespace: str, name: str) -> Json:
+        if name == OTHER.name:
+            raise TypeError("oops")
+        return stored(namespace, name)
+
+    bench.cluster.claim = claim  # type: ignore[method-assign]
     first, second = bench.resources.prepare((OTHER, CLAIM), bench.deadline)
     assert "TypeError" in first.error
     assert second.error == ""
