@@ -40,9 +40,14 @@ CONFIGURATIONS = {
 
 @pytest.fixture
 def card() -> Iterator[str]:
+    _clear()  # programs that tests before put on the card have their own discipline there
     ip("link", "set", CARD, "up")
     yield CARD
     ip("link", "set", CARD, "down")
+    _clear()
+
+
+def _clear() -> None:
     for place in ("root", "clsact"):
         run("sh", "-c", f"tc qdisc del dev {CARD} {place} 2>/dev/null || true")
 
